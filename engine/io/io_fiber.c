@@ -1,0 +1,468 @@
+#include "io/io_fiber.h"
+
+#include "base/assert.h"
+#include "io/io_seed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBER_ASAN 1
+#endif
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define FIBER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FIBER_TSAN 1
+#endif
+#endif
+
+#ifdef FIBER_ASAN
+void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+#endif
+
+#ifdef FIBER_TSAN
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+void __tsan_set_fiber_name(void *fiber, const char *name);
+#endif
+
+enum {
+    /* Only touched pages cost memory, so the room is for the frames of sanitizer builds. */
+    STACK_BYTES = 1024 * 1024,
+    GUARD_BYTES = 4096,
+    NAME_BYTES = 16,
+    STEP_NS_LIMIT = 1000,
+    WEIGHT_SHIFT_LIMIT = 5,
+    SPURIOUS_ONE_IN = 64
+};
+
+/* ready --wait--> waiting --wake or deadline--> ready --return--> ended. The running fiber is ready. */
+enum fiber_state { FIBER_READY, FIBER_WAITING, FIBER_ENDED };
+
+struct io_fiber {
+    struct io_scheduler *scheduler;
+    struct io_fiber *next; /* in scheduler->fibers, oldest first */
+    enum fiber_state state;
+    uint64_t weight; /* its chance against the other ready ones */
+
+    /* While waiting. */
+    struct io_fiber **list; /* the list it waits in, NULL for a sleep */
+    struct io_fiber *next_waiter;
+    uint64_t deadline_ns;
+    bool timed_out;
+    const char *waits_for;
+    const struct io_fiber *waits_for_fiber; /* who holds the mutex or is to end, NULL for others */
+
+    struct io_fiber *joiners; /* waiting for this one's end */
+    void (*body)(void *argument);
+    void *argument;
+    char name[NAME_BYTES];
+
+    ucontext_t context;
+    void *mapping;      /* guard page and stack; NULL for "main", which runs on its caller's stack */
+    const void *bottom; /* of the stack, as far as known */
+    size_t stack_bytes;
+    void *fake_stack; /* AddressSanitizer's, while another fiber runs */
+    void *tsan_fiber; /* ThreadSanitizer's handle */
+};
+
+struct io_scheduler {
+    struct io_seed seed;
+    uint64_t now_ns;
+    uint64_t fingerprint;
+    uint64_t stay_one_in; /* a running fiber that could go on is asked to yield one time in so many */
+    struct io_fiber *fibers;
+    struct io_fiber *current; /* NULL outside io_scheduler_run */
+    struct io_fiber *came_from;
+};
+
+struct io_scheduler *io_scheduler_new(uint64_t seed)
+{
+    struct io_scheduler *scheduler = calloc(1, sizeof *scheduler);
+    if (scheduler == NULL)
+        return NULL;
+    scheduler->seed = io_seed_of(seed);
+    scheduler->stay_one_in = UINT64_C(1) << io_seed_below(&scheduler->seed, WEIGHT_SHIFT_LIMIT);
+    return scheduler;
+}
+
+void io_scheduler_free(struct io_scheduler *scheduler)
+{
+    KVS_ASSERT(scheduler == NULL || scheduler->current == NULL);
+    free(scheduler);
+}
+
+uint64_t io_scheduler_now_ns(const struct io_scheduler *scheduler)
+{
+    return scheduler->now_ns;
+}
+
+uint64_t io_scheduler_fingerprint(const struct io_scheduler *scheduler)
+{
+    return scheduler->fingerprint;
+}
+
+/* The sanitizers must know of every switch: what follows tells them. */
+static void announce_switch(struct io_fiber *from, struct io_fiber *to)
+{
+#ifdef FIBER_ASAN
+    bool from_lives = from->state != FIBER_ENDED;
+    __sanitizer_start_switch_fiber(from_lives ? &from->fake_stack : NULL, to->bottom, to->stack_bytes);
+#endif
+#ifdef FIBER_TSAN
+    __tsan_switch_to_fiber(to->tsan_fiber, 0);
+#endif
+    (void)from;
+    (void)to;
+}
+
+/* On the new stack; learns the bounds of the one that was left, which for "main" are not known otherwise. */
+static void announce_arrival(struct io_fiber *self)
+{
+#ifdef FIBER_ASAN
+    struct io_fiber *left = self->scheduler->came_from;
+    __sanitizer_finish_switch_fiber(self->fake_stack, &left->bottom, &left->stack_bytes);
+#endif
+    (void)self;
+}
+
+static void announce_birth(struct io_fiber *fiber)
+{
+#ifdef FIBER_TSAN
+    fiber->tsan_fiber = fiber->mapping == NULL ? __tsan_get_current_fiber() : __tsan_create_fiber(0);
+    if (fiber->mapping != NULL)
+        __tsan_set_fiber_name(fiber->tsan_fiber, fiber->name);
+#endif
+    (void)fiber;
+}
+
+static void announce_death(struct io_fiber *fiber)
+{
+#ifdef FIBER_TSAN
+    if (fiber->mapping != NULL)
+        __tsan_destroy_fiber(fiber->tsan_fiber);
+#endif
+    (void)fiber;
+}
+
+/* The one place that changes a state. */
+static void fiber_move(struct io_fiber *fiber, enum fiber_state state)
+{
+    bool legal =
+        fiber->state == FIBER_READY ? state != FIBER_READY : fiber->state == FIBER_WAITING && state == FIBER_READY;
+    KVS_ASSERT(legal);
+    fiber->state = state;
+}
+
+static void list_fibers(const struct io_scheduler *scheduler, const char *trouble)
+{
+    fprintf(stderr, "kvstore simulation: %s at %llu ns; fibers:\n", trouble, (unsigned long long)scheduler->now_ns);
+    for (const struct io_fiber *fiber = scheduler->fibers; fiber != NULL; fiber = fiber->next) {
+        if (fiber->state == FIBER_WAITING)
+            fprintf(stderr, "  %s: waits for %s%s (%p)\n", fiber->name, fiber->waits_for,
+                    fiber->waits_for_fiber == NULL ? "" : fiber->waits_for_fiber->name, (void *)fiber->list);
+        else
+            fprintf(stderr, "  %s: %s\n", fiber->name, fiber->state == FIBER_READY ? "ready" : "ended, not joined");
+    }
+}
+
+static void leave_list(struct io_fiber *fiber)
+{
+    if (fiber->list == NULL)
+        return;
+    struct io_fiber **at = fiber->list;
+    while (*at != fiber)
+        at = &(*at)->next_waiter;
+    *at = fiber->next_waiter;
+    fiber->list = NULL;
+}
+
+static void wake(struct io_fiber *fiber, bool timed_out)
+{
+    leave_list(fiber);
+    fiber->timed_out = timed_out;
+    fiber_move(fiber, FIBER_READY);
+}
+
+static void wake_all(struct io_fiber **list)
+{
+    while (*list != NULL)
+        wake(*list, false);
+}
+
+/* Wake whoever's deadline has come; returns the sum of the ready fibers' weights and the next deadline. */
+static uint64_t survey(struct io_scheduler *scheduler, uint64_t *next_deadline_ns)
+{
+    uint64_t weights = 0, next = IO_NO_DEADLINE;
+    for (struct io_fiber *fiber = scheduler->fibers; fiber != NULL; fiber = fiber->next) {
+        if (fiber->state == FIBER_WAITING && fiber->deadline_ns <= scheduler->now_ns)
+            wake(fiber, true);
+        if (fiber->state == FIBER_READY)
+            weights += fiber->weight;
+        else if (fiber->state == FIBER_WAITING && fiber->deadline_ns < next)
+            next = fiber->deadline_ns;
+    }
+    *next_deadline_ns = next;
+    return weights;
+}
+
+static struct io_fiber *pick(struct io_scheduler *scheduler)
+{
+    uint64_t next_deadline_ns;
+    uint64_t weights = survey(scheduler, &next_deadline_ns);
+    if (weights == 0 && next_deadline_ns == IO_NO_DEADLINE) {
+        list_fibers(scheduler, "deadlock");
+        abort();
+    }
+    if (weights == 0) {
+        scheduler->now_ns = next_deadline_ns;
+        weights = survey(scheduler, &next_deadline_ns);
+    }
+    uint64_t ticket = io_seed_below(&scheduler->seed, weights);
+    struct io_fiber *fiber = scheduler->fibers;
+    uint64_t number = 0;
+    while (fiber->state != FIBER_READY || ticket >= fiber->weight) {
+        ticket -= fiber->state == FIBER_READY ? fiber->weight : 0;
+        fiber = fiber->next;
+        number++;
+    }
+    scheduler->fingerprint = hash_mix(scheduler->fingerprint, number);
+    return fiber;
+}
+
+/* Let the next fiber run; returns when the calling one is chosen again, and never if it has ended. */
+static void switch_away(struct io_scheduler *scheduler)
+{
+    struct io_fiber *self = scheduler->current, *chosen = pick(scheduler);
+    if (chosen == self)
+        return;
+    scheduler->current = chosen;
+    scheduler->came_from = self;
+    announce_switch(self, chosen);
+    swapcontext(&self->context, &chosen->context);
+    announce_arrival(self);
+}
+
+void io_scheduler_yield(struct io_scheduler *scheduler)
+{
+    if (scheduler->current == NULL)
+        return;
+    scheduler->now_ns += 1 + io_seed_below(&scheduler->seed, STEP_NS_LIMIT);
+    if (io_seed_below(&scheduler->seed, scheduler->stay_one_in) == 0)
+        switch_away(scheduler);
+}
+
+/* Wait in a list (NULL: nobody wakes) until woken, true, or until the deadline, false. */
+static bool wait_in(struct io_scheduler *scheduler, struct io_fiber **list, uint64_t deadline_ns, const char *what,
+                    const struct io_fiber *other)
+{
+    struct io_fiber *self = scheduler->current;
+    KVS_ASSERT(self != NULL);
+    self->waits_for = what;
+    self->waits_for_fiber = other;
+    self->deadline_ns = deadline_ns;
+    self->list = list;
+    if (list != NULL) {
+        self->next_waiter = *list;
+        *list = self;
+    }
+    fiber_move(self, FIBER_WAITING);
+    scheduler->now_ns += 1;
+    switch_away(scheduler);
+    return !self->timed_out;
+}
+
+static void fiber_main(unsigned high, unsigned low)
+{
+    struct io_fiber *self = (struct io_fiber *)((uintptr_t)high << 32 | low);
+    announce_arrival(self);
+    self->body(self->argument);
+    wake_all(&self->joiners);
+    fiber_move(self, FIBER_ENDED);
+    switch_away(self->scheduler);
+    KVS_ASSERT(!"an ended fiber ran");
+}
+
+static void append_fiber(struct io_scheduler *scheduler, struct io_fiber *fiber)
+{
+    struct io_fiber **at = &scheduler->fibers;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = fiber;
+}
+
+static void remove_fiber(struct io_scheduler *scheduler, struct io_fiber *fiber)
+{
+    struct io_fiber **at = &scheduler->fibers;
+    while (*at != fiber)
+        at = &(*at)->next;
+    *at = fiber->next;
+}
+
+static void fiber_init(struct io_fiber *fiber, struct io_scheduler *scheduler, const char *name)
+{
+    *fiber = (struct io_fiber){.scheduler = scheduler, .state = FIBER_READY};
+    fiber->weight = UINT64_C(1) << io_seed_below(&scheduler->seed, WEIGHT_SHIFT_LIMIT);
+    snprintf(fiber->name, sizeof fiber->name, "%s", name);
+}
+
+static bool map_stack(struct io_fiber *fiber)
+{
+    void *mapping = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED)
+        return false;
+    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) != 0) {
+        munmap(mapping, GUARD_BYTES + STACK_BYTES);
+        return false;
+    }
+    fiber->mapping = mapping;
+    fiber->bottom = (char *)mapping + GUARD_BYTES;
+    fiber->stack_bytes = STACK_BYTES;
+    return true;
+}
+
+static void prepare_context(struct io_fiber *fiber)
+{
+    int result = getcontext(&fiber->context);
+    KVS_ASSERT(result == 0);
+    fiber->context.uc_stack.ss_sp = (char *)fiber->mapping + GUARD_BYTES;
+    fiber->context.uc_stack.ss_size = STACK_BYTES;
+    fiber->context.uc_link = NULL;
+    uintptr_t address = (uintptr_t)fiber;
+    makecontext(&fiber->context, (void (*)(void))fiber_main, 2, (unsigned)(address >> 32), (unsigned)address);
+    /* AddressSanitizer's swapcontext would forget what it knows of the whole stack at every switch; it is told by announce_switch instead. */
+    fiber->context.uc_stack.ss_size = 0;
+}
+
+struct kvs_status io_fiber_start(struct io_thread *thread, const char *name, void (*body)(void *argument),
+                                 void *argument)
+{
+    struct io_scheduler *scheduler = thread->scheduler;
+    KVS_ASSERT(scheduler->current != NULL);
+    struct io_fiber *fiber = malloc(sizeof *fiber);
+    if (fiber == NULL)
+        return STATUS(KVS_NO_MEMORY, "cannot start thread %s: no memory", name);
+    fiber_init(fiber, scheduler, name);
+    fiber->body = body;
+    fiber->argument = argument;
+    if (!map_stack(fiber)) {
+        free(fiber);
+        return STATUS(KVS_NO_MEMORY, "cannot start thread %s: no memory for its stack", name);
+    }
+    announce_birth(fiber);
+    prepare_context(fiber);
+    append_fiber(scheduler, fiber);
+    thread->fiber = fiber;
+    io_scheduler_yield(scheduler);
+    return status_ok();
+}
+
+void io_fiber_join(struct io_thread *thread)
+{
+    struct io_scheduler *scheduler = thread->scheduler;
+    struct io_fiber *fiber = thread->fiber;
+    io_scheduler_yield(scheduler);
+    if (fiber->state != FIBER_ENDED)
+        wait_in(scheduler, &fiber->joiners, IO_NO_DEADLINE, "the end of ", fiber);
+    KVS_ASSERT(fiber->state == FIBER_ENDED);
+    remove_fiber(scheduler, fiber);
+    announce_death(fiber);
+    munmap(fiber->mapping, GUARD_BYTES + STACK_BYTES);
+    free(fiber);
+    thread->fiber = NULL;
+}
+
+void io_scheduler_run(struct io_scheduler *scheduler, void (*body)(void *argument), void *argument)
+{
+    KVS_ASSERT(scheduler->current == NULL);
+    struct io_fiber main_fiber;
+    fiber_init(&main_fiber, scheduler, "main");
+    announce_birth(&main_fiber);
+    append_fiber(scheduler, &main_fiber);
+    scheduler->current = &main_fiber;
+    body(argument);
+    remove_fiber(scheduler, &main_fiber);
+    if (scheduler->fibers != NULL) {
+        list_fibers(scheduler, "the body returned before its threads were joined");
+        abort();
+    }
+    scheduler->current = NULL;
+    scheduler->came_from = NULL;
+}
+
+static void take_mutex(struct io_mutex *mutex)
+{
+    struct io_scheduler *scheduler = mutex->scheduler;
+    KVS_ASSERT(scheduler->current != NULL && mutex->owner != scheduler->current);
+    while (mutex->owner != NULL)
+        wait_in(scheduler, &mutex->waiters, IO_NO_DEADLINE, "a mutex held by ", mutex->owner);
+    mutex->owner = scheduler->current;
+}
+
+void io_fiber_mutex_lock(struct io_mutex *mutex)
+{
+    io_scheduler_yield(mutex->scheduler);
+    take_mutex(mutex);
+}
+
+/* All waiters try again: whoever the scheduler picks first gets it, as where threads race. */
+void io_fiber_mutex_unlock(struct io_mutex *mutex)
+{
+    KVS_ASSERT(mutex->owner != NULL && mutex->owner == mutex->scheduler->current);
+    mutex->owner = NULL;
+    wake_all(&mutex->waiters);
+}
+
+bool io_fiber_condition_wait(struct io_condition *condition, struct io_mutex *mutex, uint64_t deadline_ns)
+{
+    struct io_scheduler *scheduler = condition->scheduler;
+    bool woken = true;
+    io_fiber_mutex_unlock(mutex);
+    if (io_seed_below(&scheduler->seed, SPURIOUS_ONE_IN) == 0)
+        io_scheduler_yield(scheduler);
+    else
+        woken = wait_in(scheduler, &condition->waiters, deadline_ns, "a condition", NULL);
+    take_mutex(mutex);
+    return woken;
+}
+
+/* One of the waiters, of which there is one at least. */
+static struct io_fiber *random_waiter(struct io_condition *condition)
+{
+    uint64_t count = 0;
+    struct io_fiber *chosen = condition->waiters;
+    for (struct io_fiber *fiber = chosen; fiber != NULL; fiber = fiber->next_waiter) {
+        if (io_seed_below(&condition->scheduler->seed, ++count) == 0)
+            chosen = fiber;
+    }
+    return chosen;
+}
+
+void io_fiber_condition_wake(struct io_condition *condition, bool all)
+{
+    if (condition->waiters == NULL)
+        return;
+    if (all)
+        wake_all(&condition->waiters);
+    else
+        wake(random_waiter(condition), false);
+}
+
+void io_fiber_sleep_until(struct io_scheduler *scheduler, uint64_t deadline_ns)
+{
+    if (deadline_ns > scheduler->now_ns)
+        wait_in(scheduler, NULL, deadline_ns, "the clock", NULL);
+}
