@@ -1,0 +1,529 @@
+#include "wal/log_replay.h"
+
+#include "base/assert.h"
+#include "format/batch.h"
+#include "format/log_header.h"
+#include "wal/log_reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What both passes know.
+ *
+ * expected       the next record number, of the chain that is kept
+ * durable        D as far as it is known: exact after the first pass
+ * last_sequence  of the chain that is kept
+ * seen_*         the largest in any header that verifies, also in what is set aside
+ * stopped        the chain has ended; logs after stop_log are not part of it
+ * found          what stood where the chain ended */
+struct replay {
+    struct io *io;
+    const struct log_replay_options *options;
+    struct log_replay_end *ends;
+    struct log_replay_report report;
+    uint64_t expected;
+    uint64_t durable;
+    uint64_t last_sequence;
+    uint64_t seen_record;
+    uint64_t seen_sequence;
+    bool stopped;
+    size_t stop_log;
+    char found[128];
+};
+
+/* A log that is open, its header verified. Closed with close_log, also where open_log failed. */
+struct open_log {
+    struct io_file *file;
+    char path[IO_PATH_BYTES];
+    struct log_reader reader;
+};
+
+/* ---- Refusals ---- */
+
+static const char *rule_text(int rule)
+{
+    switch (rule) {
+    case 1:
+        return "a listed log cannot be read";
+    case 2:
+        return "a listed log is missing or damaged before its known end";
+    default:
+        return "a record known to be durable is missing";
+    }
+}
+
+/* "4 to 9", or "from 4 on" where no header tells how far. */
+static void print_risk(char *text, size_t capacity, const struct replay *replay)
+{
+    if (replay->seen_sequence > replay->last_sequence)
+        snprintf(text, capacity, "%" PRIu64 " to %" PRIu64, replay->last_sequence + 1, replay->seen_sequence);
+    else
+        snprintf(text, capacity, "from %" PRIu64 " on", replay->last_sequence + 1);
+}
+
+static struct kvs_status refuse(const struct replay *replay, int rule, size_t log, uint64_t offset, uint64_t expected,
+                                const char *found)
+{
+    char name[FILE_NAME_BYTES];
+    char risk[64];
+    file_name_print(name, FILE_LOG, replay->options->logs[log].number);
+    print_risk(risk, sizeof risk, replay);
+    return STATUS(
+        KVS_CORRUPT,
+        "%s: offset %" PRIu64 ": expected record %" PRIu64 ", found %s: refused by replay rule %d (%s; durable "
+        "up to record %" PRIu64 "); sequence numbers %s are at risk; nothing was changed; next: kvstore_tool verify %s",
+        name, offset, expected, found, rule, rule_text(rule), replay->durable, risk, replay->options->folder);
+}
+
+/* Refuse for a failure that has its own sentence, with file and offset in it. The code stays. */
+static struct kvs_status refuse_with_cause(const struct replay *replay, int rule, size_t log, struct kvs_status cause)
+{
+    char text[STATUS_TEXT_BYTES];
+    char risk[64];
+    print_risk(risk, sizeof risk, replay);
+    snprintf(text, sizeof text,
+             "%s: expected record %" PRIu64
+             ": refused by replay rule %d (%s); sequence numbers %s are at risk; nothing was "
+             "changed; next: kvstore_tool verify %s",
+             status_text(cause), replay->options->logs[log].first_record, rule, rule_text(rule), risk,
+             replay->options->folder);
+    return status_restore_text(cause, text);
+}
+
+/* ---- The list ---- */
+
+static bool listing_is_possible(const struct log_listing *log, const struct log_listing *before)
+{
+    if (log->first_record == 0 || log->first_record > RECORD_NUMBER_MAX)
+        return false;
+    if (log->has_end && (log->end_bytes < LOG_HEADER_BYTES || log->end_bytes % LOG_RECORD_ALIGNMENT != 0 ||
+                         log->last_record > RECORD_NUMBER_MAX || log->last_record + 1 < log->first_record))
+        return false;
+    if (before == NULL)
+        return true;
+    return log->number > before->number && log->first_record >= before->first_record &&
+           (!before->has_end || log->first_record > before->last_record);
+}
+
+/* Numbers that were cut by an earlier recovery are missing between a listed end and the next log, so a gap there is no damage. */
+static struct kvs_status check_listings(const struct log_replay_options *options)
+{
+    for (size_t i = 0; i < options->count; i++) {
+        const struct log_listing *log = &options->logs[i];
+        if (!listing_is_possible(log, i > 0 ? log - 1 : NULL))
+            return STATUS(KVS_CORRUPT,
+                          "%s: the manifest lists log %" PRIu64 " with records from %" PRIu64
+                          ", which does not follow what is listed before it",
+                          options->folder, log->number, log->first_record);
+    }
+    if (options->durable_record > RECORD_NUMBER_MAX)
+        return STATUS(KVS_CORRUPT, "%s: the manifest has durable record %" PRIu64 ", above any that can be",
+                      options->folder, options->durable_record);
+    return status_ok();
+}
+
+/* ---- One open log ---- */
+
+static void close_log(struct open_log *log)
+{
+    log_reader_fini(&log->reader);
+    io_file_close(log->file);
+}
+
+/* Rule 2 where the cause is what the file holds, rule 1 where it cannot be read. */
+static struct kvs_status refuse_for(const struct replay *replay, size_t log, struct kvs_status cause)
+{
+    switch (cause.code) {
+    case KVS_CORRUPT:
+    case KVS_NOT_FOUND:
+        return refuse_with_cause(replay, 2, log, cause);
+    case KVS_IO:
+        return refuse_with_cause(replay, 1, log, cause);
+    default:
+        return cause;
+    }
+}
+
+static struct kvs_status read_header(const struct replay *replay, struct open_log *log, struct log_header *header,
+                                     size_t index)
+{
+    uint8_t bytes[LOG_HEADER_BYTES];
+    size_t read_bytes = 0;
+    STATUS_RETURN_IF_ERROR(io_file_read(log->file, bytes, &read_bytes, sizeof bytes, 0));
+    STATUS_RETURN_IF_ERROR(log_header_decode(header, bytes, read_bytes, log->path));
+    return file_header_expect(&header->identity, replay->options->uuid, replay->options->logs[index].number, log->path);
+}
+
+/* The file as it was when its header was synced, and up to its listed end, is all there. */
+static struct kvs_status check_size(const struct log_listing *listing, const struct log_header *header, uint64_t size,
+                                    const char *path)
+{
+    uint64_t least = header->preallocated_bytes;
+    if (listing->has_end && listing->end_bytes > least)
+        least = listing->end_bytes;
+    if (size < least)
+        return STATUS(KVS_CORRUPT,
+                      "%s: offset %" PRIu64 ": expected a file of at least %" PRIu64 " bytes, found its end", path,
+                      size, least);
+    return status_ok();
+}
+
+static struct kvs_status open_file(const struct replay *replay, struct open_log *log, size_t index)
+{
+    const struct log_listing *listing = &replay->options->logs[index];
+    struct log_header header;
+    uint64_t size = 0;
+    STATUS_RETURN_IF_ERROR(file_name_path(log->path, replay->options->folder, FILE_LOG, listing->number));
+    STATUS_RETURN_IF_ERROR(io_file_open(replay->io, &log->file, log->path, IO_OPEN_READ));
+    STATUS_RETURN_IF_ERROR(io_file_size(log->file, &size));
+    STATUS_RETURN_IF_ERROR(read_header(replay, log, &header, index));
+    STATUS_RETURN_IF_ERROR(check_size(listing, &header, size, log->path));
+    return log_reader_init(&log->reader, log->file, log->path, header.identity.file_id, LOG_HEADER_BYTES,
+                           listing->has_end ? listing->end_bytes : size);
+}
+
+/* log is zeroed by the caller. */
+static struct kvs_status open_log(const struct replay *replay, struct open_log *log, size_t index)
+{
+    struct kvs_status status = open_file(replay, log, index);
+    return status_is_ok(status) ? status : refuse_for(replay, index, status);
+}
+
+/* ---- First pass: verify, and find D ---- */
+
+static void note_header(struct replay *replay, const struct log_record *record)
+{
+    if (record->watermark > replay->durable)
+        replay->durable = record->watermark;
+    if (record->number > replay->seen_record)
+        replay->seen_record = record->number;
+    if (record->count > 0 && log_record_last_sequence(record) > replay->seen_sequence)
+        replay->seen_sequence = log_record_last_sequence(record);
+}
+
+/* Note every header from offset on that verifies. first_found: out, the number of the first; 0 if there is none. */
+static struct kvs_status search_rest(struct replay *replay, struct open_log *log, uint64_t *first_found,
+                                     uint64_t offset)
+{
+    struct log_record record;
+    bool found = true;
+    *first_found = 0;
+    for (uint64_t at = offset; found; at += LOG_RECORD_ALIGNMENT) {
+        STATUS_RETURN_IF_ERROR(log_reader_search(&log->reader, &found, &record, &at));
+        if (!found)
+            break;
+        note_header(replay, &record);
+        if (*first_found == 0)
+            *first_found = record.number;
+    }
+    return status_ok();
+}
+
+static void print_found(char *text, size_t capacity, const char *complaint, uint64_t next_record)
+{
+    if (next_record == 0)
+        snprintf(text, capacity, "%s, and no record header after it", complaint);
+    else
+        snprintf(text, capacity, "%s, and next the header of record %" PRIu64, complaint, next_record);
+}
+
+/* A record that verifies is what was written; here, that what was written makes sense. */
+static struct kvs_status check_content(const struct replay *replay, size_t index, uint64_t offset,
+                                       const struct log_record *record, struct kvs_slice payload,
+                                       uint64_t last_sequence)
+{
+    char found[128];
+    if (record->kind != LOG_BATCH) {
+        snprintf(found, sizeof found, "it of kind %u, not a batch", record->kind);
+    } else if (record->count == 0 || record->first_sequence <= last_sequence) {
+        snprintf(found, sizeof found, "it with %" PRIu32 " entries from sequence number %" PRIu64 " after %" PRIu64,
+                 record->count, record->first_sequence, last_sequence);
+    } else {
+        struct kvs_status status = batch_check(payload, record->count);
+        if (status_is_ok(status))
+            return status;
+        snprintf(found, sizeof found, "it malformed: %s", status_text(status));
+    }
+    return refuse(replay, 2, index, offset, record->number, found);
+}
+
+/* The records of a chain within one log, from its first record on.
+ *
+ * next_record     the number after the last record walked
+ * last_sequence   in: of the records before this log
+ * at_limit        the walk ended exactly at the limit of what exists */
+struct walk {
+    uint64_t next_record;
+    uint64_t last_sequence;
+    bool at_limit;
+};
+
+/* Walk to the first record that does not verify or has not the next number; the reader then stands on it. */
+static struct kvs_status walk_log(struct replay *replay, struct open_log *log, struct walk *walk, size_t index)
+{
+    for (;;) {
+        enum log_read found = LOG_READ_END;
+        struct log_record record;
+        struct kvs_slice payload;
+        STATUS_RETURN_IF_ERROR(log_reader_next(&log->reader, &found, &record, &payload));
+        walk->at_limit = found == LOG_READ_END;
+        if (found != LOG_READ_RECORD)
+            return status_ok();
+        if (record.number != walk->next_record) {
+            log->reader.offset = log->reader.record_offset;
+            log->reader.complaint = "a record with another number";
+            return status_ok();
+        }
+        note_header(replay, &record);
+        STATUS_RETURN_IF_ERROR(
+            check_content(replay, index, log->reader.record_offset, &record, payload, walk->last_sequence));
+        walk->last_sequence = log_record_last_sequence(&record);
+        walk->next_record++;
+    }
+}
+
+/* A log with a listed end holds exactly what is listed. */
+static struct kvs_status check_listed_end(struct replay *replay, struct open_log *log, const struct walk *walk,
+                                          size_t index)
+{
+    const struct log_listing *listing = &replay->options->logs[index];
+    uint64_t next = 0;
+    char found[128];
+    if (walk->at_limit && walk->next_record == listing->last_record + 1)
+        return status_ok();
+    STATUS_RETURN_IF_ERROR(search_rest(replay, log, &next, log->reader.offset));
+    print_found(found, sizeof found, walk->at_limit ? "the listed end" : log->reader.complaint, next);
+    return refuse(replay, 2, index, log->reader.offset, walk->next_record, found);
+}
+
+/* Whether the chain goes on in the next log. */
+static bool chain_goes_on(const struct replay *replay, size_t index)
+{
+    const struct log_listing *listing = &replay->options->logs[index];
+    if (index + 1 == replay->options->count)
+        return false;
+    return listing->has_end || listing[1].first_record == replay->expected;
+}
+
+/* The chain ends in this log: what follows is its tail, and later logs are not part of it. */
+static struct kvs_status stop_chain(struct replay *replay, struct open_log *log, size_t index)
+{
+    struct log_replay_end *end = &replay->ends[index];
+    uint64_t zeros = 0;
+    STATUS_RETURN_IF_ERROR(log_reader_find_zeros(&log->reader, &zeros, end->end_bytes));
+    end->tail_offset = end->end_bytes;
+    end->tail_bytes = zeros - end->end_bytes;
+    replay->stopped = true;
+    replay->stop_log = index;
+    return status_ok();
+}
+
+/* A log of the chain that is kept. */
+static struct kvs_status scan_kept(struct replay *replay, struct open_log *log, size_t index)
+{
+    const struct log_listing *listing = &replay->options->logs[index];
+    struct log_replay_end *end = &replay->ends[index];
+    struct walk walk = {.next_record = listing->first_record, .last_sequence = replay->last_sequence};
+    uint64_t next = 0;
+    STATUS_RETURN_IF_ERROR(walk_log(replay, log, &walk, index));
+    *end = (struct log_replay_end){.end_bytes = log->reader.offset, .last_record = walk.next_record - 1};
+    replay->expected = walk.next_record;
+    replay->last_sequence = walk.last_sequence;
+    if (listing->has_end)
+        STATUS_RETURN_IF_ERROR(check_listed_end(replay, log, &walk, index));
+    else
+        STATUS_RETURN_IF_ERROR(search_rest(replay, log, &next, end->end_bytes));
+    print_found(replay->found, sizeof replay->found, walk.at_limit ? "the end of the file" : log->reader.complaint,
+                next);
+
+    if (index + 1 < replay->options->count && listing[1].first_record < walk.next_record)
+        return refuse(replay, 2, index + 1, LOG_HEADER_BYTES, walk.next_record,
+                      "an earlier one listed as the log's first");
+    return chain_goes_on(replay, index) ? status_ok() : stop_chain(replay, log, index);
+}
+
+/* A log after the torn tail: it is set aside whole, but its headers still tell what is durable. */
+static struct kvs_status scan_cut(struct replay *replay, struct open_log *log, size_t index)
+{
+    const struct log_listing *listing = &replay->options->logs[index];
+    struct log_replay_end *end = &replay->ends[index];
+    struct walk walk = {.next_record = listing->first_record};
+    uint64_t next = 0;
+    uint64_t zeros = 0;
+    if (listing->has_end) {
+        STATUS_RETURN_IF_ERROR(walk_log(replay, log, &walk, index));
+        STATUS_RETURN_IF_ERROR(check_listed_end(replay, log, &walk, index));
+    }
+    STATUS_RETURN_IF_ERROR(search_rest(replay, log, &next, LOG_HEADER_BYTES));
+    STATUS_RETURN_IF_ERROR(log_reader_find_zeros(&log->reader, &zeros, LOG_HEADER_BYTES));
+    *end = (struct log_replay_end){
+        .end_bytes = LOG_HEADER_BYTES,
+        .last_record = listing->first_record - 1,
+        .tail_bytes = zeros > LOG_HEADER_BYTES ? zeros : 0,
+    };
+    return status_ok();
+}
+
+static struct kvs_status scan_log(struct replay *replay, size_t index)
+{
+    struct open_log log = {0};
+    struct kvs_status status = open_log(replay, &log, index);
+    if (!status_is_ok(status))
+        goto out;
+    status = replay->stopped ? scan_cut(replay, &log, index) : scan_kept(replay, &log, index);
+    if (status.code == KVS_IO)
+        status = refuse_with_cause(replay, 1, index, status);
+out:
+    close_log(&log);
+    return status;
+}
+
+/* What is durable by the manifest's word: its number, and the logs that were synced to their listed ends. An end after a log without one
+ * says nothing of that log. */
+static uint64_t listed_as_durable(const struct log_replay_options *options)
+{
+    uint64_t durable = options->durable_record;
+    for (size_t i = 0; i < options->count && options->logs[i].has_end; i++) {
+        if (options->logs[i].last_record > durable)
+            durable = options->logs[i].last_record;
+    }
+    return durable;
+}
+
+static struct kvs_status scan(struct replay *replay)
+{
+    const struct log_replay_options *options = replay->options;
+    replay->durable = listed_as_durable(options);
+    replay->expected = options->count > 0 ? options->logs[0].first_record : options->durable_record + 1;
+    for (size_t i = 0; i < options->count; i++)
+        STATUS_RETURN_IF_ERROR(scan_log(replay, i));
+    if (options->count > 0 && replay->durable >= replay->expected)
+        return refuse(replay, 3, replay->stop_log, replay->ends[replay->stop_log].end_bytes, replay->expected,
+                      replay->found);
+    return status_ok();
+}
+
+/* ---- Second pass: deliver ---- */
+
+/* Count what a log holds, and which of it is proven; where the last proven record ends is known here only if it is the last of all. */
+static void count_log(struct replay *replay, size_t index)
+{
+    struct log_replay_end *end = &replay->ends[index];
+    uint64_t before = replay->options->logs[index].first_record - 1;
+    uint64_t proven = replay->durable < end->last_record ? replay->durable : end->last_record;
+    end->proven_record = proven > before ? proven : before;
+    end->proven_bytes = end->proven_record == end->last_record ? end->end_bytes : LOG_HEADER_BYTES;
+    replay->report.records += end->last_record - before;
+    replay->report.unproven += end->last_record - end->proven_record;
+    replay->report.bytes += end->end_bytes - LOG_HEADER_BYTES;
+}
+
+static struct kvs_status changed(const struct open_log *log, uint64_t expected)
+{
+    return STATUS(KVS_CORRUPT,
+                  "%s: offset %" PRIu64 ": expected record %" PRIu64 " as it was read a moment ago, found %s",
+                  log->path, log->reader.offset, expected, log->reader.complaint);
+}
+
+static struct kvs_status deliver_record(struct replay *replay, struct open_log *log, size_t index, uint64_t expected)
+{
+    const struct log_replay_options *options = replay->options;
+    struct log_replay_end *end = &replay->ends[index];
+    struct log_replay_record record = {.log = index, .proven = expected <= replay->durable};
+    enum log_read found = LOG_READ_END;
+    struct kvs_status status = log_reader_next(&log->reader, &found, &record.header, &record.payload);
+    if (status.code == KVS_IO)
+        return refuse_with_cause(replay, 1, index, status);
+    STATUS_RETURN_IF_ERROR(status);
+    if (found != LOG_READ_RECORD || record.header.number != expected)
+        return changed(log, expected);
+    record.offset = log->reader.record_offset;
+    if (expected == end->proven_record)
+        end->proven_bytes = log->reader.offset;
+    return options->visit != NULL ? options->visit(options->context, &record) : status_ok();
+}
+
+static struct kvs_status deliver_records(struct replay *replay, struct open_log *log, size_t index,
+                                         uint64_t last_record)
+{
+    for (uint64_t expected = replay->options->logs[index].first_record; expected <= last_record; expected++)
+        STATUS_RETURN_IF_ERROR(deliver_record(replay, log, index, expected));
+    return status_ok();
+}
+
+/* Read a log again: all of it for a visitor; else only where D lies within it, to find where the last proven record ends. */
+static struct kvs_status deliver_log(struct replay *replay, size_t index)
+{
+    const struct log_replay_end *end = &replay->ends[index];
+    bool is_split =
+        end->proven_record < end->last_record && end->proven_record >= replay->options->logs[index].first_record;
+    if (replay->options->visit == NULL && !is_split)
+        return status_ok();
+    struct open_log log = {0};
+    struct kvs_status status = open_log(replay, &log, index);
+    if (status_is_ok(status))
+        status = deliver_records(replay, &log, index,
+                                 replay->options->visit != NULL ? end->last_record : end->proven_record);
+    close_log(&log);
+    return status;
+}
+
+static struct kvs_status deliver(struct replay *replay)
+{
+    for (size_t i = 0; i < replay->options->count; i++) {
+        count_log(replay, i);
+        STATUS_RETURN_IF_ERROR(deliver_log(replay, i));
+    }
+    return status_ok();
+}
+
+/* ---- The whole ---- */
+
+/* What was listed was given out, whether or not a header shows it. */
+static uint64_t largest_record(const struct replay *replay)
+{
+    const struct log_replay_options *options = replay->options;
+    uint64_t largest = replay->seen_record > replay->durable ? replay->seen_record : replay->durable;
+    for (size_t i = 0; i < options->count; i++) {
+        const struct log_listing *log = &options->logs[i];
+        uint64_t listed = log->has_end ? log->last_record : log->first_record - 1;
+        if (listed > largest)
+            largest = listed;
+    }
+    return largest;
+}
+
+static void finish_report(struct replay *replay)
+{
+    struct log_replay_report *report = &replay->report;
+    report->last_record = replay->expected - 1;
+    report->last_sequence = replay->last_sequence;
+    report->durable_record = replay->durable;
+    report->next_record = largest_record(replay) + 1;
+    report->next_sequence = replay->seen_sequence + 1;
+    for (size_t i = 0; i < replay->options->count; i++)
+        report->tail_bytes += replay->ends[i].tail_bytes;
+}
+
+struct kvs_status log_replay(struct io *io, struct log_replay_report *report, struct log_replay_end *ends,
+                             const struct log_replay_options *options)
+{
+    struct replay replay = {.io = io, .options = options};
+    STATUS_RETURN_IF_ERROR(check_listings(options));
+    replay.ends = calloc(options->count + 1, sizeof *replay.ends);
+    if (replay.ends == NULL)
+        return STATUS(KVS_NO_MEMORY, "%s: no memory to replay %zu logs", options->folder, options->count);
+    struct kvs_status status = scan(&replay);
+    if (!status_is_ok(status))
+        goto out;
+    status = deliver(&replay);
+    if (!status_is_ok(status))
+        goto out;
+    finish_report(&replay);
+    *report = replay.report;
+    memcpy(ends, replay.ends, options->count * sizeof *ends);
+out:
+    free(replay.ends);
+    return status;
+}
