@@ -1,0 +1,266 @@
+#include "db/commit_internal.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "format/batch.h"
+#include "format/log_record.h"
+
+#include <stdlib.h>
+
+/* Batches whose hashes are made before one hold of the lock, and applied in it. */
+enum { APPLY_CHUNK = 16 };
+
+void commit_init(struct commit *commit, struct io *io, struct views *views, const struct commit_options *options,
+                 const struct commit_hooks *hooks)
+{
+    *commit = (struct commit){.io = io, .views = views, .options = *options, .hooks = *hooks};
+    io_mutex_init(&commit->lock, io);
+    io_condition_init(&commit->progress, io);
+    io_condition_init(&commit->room, io);
+    io_condition_init(&commit->gather, io);
+    io_condition_init(&commit->writer.wake, io);
+    io_condition_init(&commit->syncer.wake, io);
+}
+
+static void free_prepared(struct prepared_log *prepared)
+{
+    if (prepared->log == NULL)
+        return;
+    log_writer_close(prepared->log->writer);
+    free(prepared->log);
+    memtable_unref(prepared->memtable);
+    view_unref(prepared->view);
+    free(prepared->seal);
+}
+
+void commit_fini(struct commit *commit)
+{
+    while (commit->oldest != NULL) {
+        struct live_log *log = commit->oldest;
+        commit->oldest = log->newer;
+        log_writer_close(log->writer);
+        free(log);
+    }
+    while (commit->sealed_oldest != NULL) {
+        struct sealed_table *table = commit->sealed_oldest;
+        commit->sealed_oldest = table->newer;
+        memtable_unref(table->memtable);
+        free(table);
+    }
+    free_prepared(&commit->prepared);
+    io_condition_fini(&commit->syncer.wake);
+    io_condition_fini(&commit->writer.wake);
+    io_condition_fini(&commit->gather);
+    io_condition_fini(&commit->room);
+    io_condition_fini(&commit->progress);
+    io_mutex_fini(&commit->lock);
+}
+
+struct kvs_status commit_failure_locked(struct commit *commit)
+{
+    if (status_is_ok(commit->failure))
+        return status_ok();
+    return STATUS(KVS_POISONED, "writes are refused since an earlier failure: %s", commit->failure_text);
+}
+
+struct kvs_status commit_unknown_locked(struct commit *commit)
+{
+    return STATUS(KVS_UNKNOWN, "the outcome of this write is unknown until the database is reopened: %s",
+                  commit->failure_text);
+}
+
+void commit_poison(struct commit *commit, struct kvs_status failure)
+{
+    io_mutex_lock(&commit->lock);
+    if (status_is_ok(commit->failure)) {
+        status_save_text(failure, commit->failure_text);
+        commit->failure = failure;
+    }
+    io_condition_broadcast(&commit->room);
+    log_thread_room_locked(commit);
+    commit_publish_locked(commit);
+    io_mutex_unlock(&commit->lock);
+}
+
+static void insert_entries(struct memtable *memtable, const struct kvs_batch *batch, uint64_t sequence)
+{
+    struct batch_cursor cursor;
+    struct batch_entry entry;
+    batch_cursor_init(&cursor, slice_of(batch->payload, batch->size), batch->count, sequence);
+    while (batch_cursor_next(&cursor, &entry))
+        memtable_insert(memtable, key_of(entry.key, key_trailer(entry.sequence, entry.kind_byte)), entry.value);
+}
+
+/* The critical section of a write: numbers, log buffer, memtable. Admission has made sure of the room. */
+static void apply_locked(struct commit *commit, const struct kvs_batch *batch, uint64_t payload_hash)
+{
+    uint64_t first = commit->applied.sequence + 1;
+    struct log_record record = {
+        .kind = LOG_BATCH,
+        .number = commit->applied.record + 1,
+        .watermark = commit->durable.record,
+        .first_sequence = first,
+        .payload_hash = payload_hash,
+        .payload_bytes = (uint32_t)batch->size,
+        .count = batch->count,
+    };
+    log_writer_append(commit->active->writer, &record, batch->payload);
+    commit->log_bytes += log_record_bytes(batch->size);
+    insert_entries(commit->memtable, batch, first);
+    commit->applied.record++;
+    commit->applied.sequence += batch->count;
+    atomic_store_explicit(&commit->applied_sequence, commit->applied.sequence, memory_order_release);
+    commit->writes += batch->count;
+    commit->write_bytes += batch->user_bytes;
+}
+
+/* What follows an application: clocks and wake-ups that others wait for. */
+static void after_apply_locked(struct commit *commit)
+{
+    if (commit->options.mode == KVS_SYNC_INTERVAL && commit->unsynced_since_ns == 0) {
+        commit->unsynced_since_ns = io_monotonic_ns(commit->io);
+        io_condition_signal(&commit->syncer.wake);
+    }
+    if (commit->syncing && commit->applied.sequence - commit->durable.sequence >= commit->last_group)
+        io_condition_signal(&commit->gather);
+    if (!commit->piece_wanted &&
+        log_writer_room(commit->active->writer).piece_bytes < commit->options.piece_bytes / 2) {
+        commit->piece_wanted = true;
+        commit->hooks.upkeep(commit->hooks.context);
+    }
+}
+
+static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    while (!log_reached_locked(commit, sequence, level)) {
+        if (!status_is_ok(commit->failure))
+            return commit_unknown_locked(commit);
+        if (log_drive_locked(commit, sequence, level))
+            continue;
+        if (commit->full_until_ns != 0 && commit->closing)
+            return STATUS(KVS_NO_SPACE, "closing while the disk is full: the last writes are not on it");
+        if (commit->full_until_ns != 0)
+            io_condition_wait_until(&commit->progress, &commit->lock, commit->full_until_ns);
+        else if (status_is_ok(commit->failure) && !log_reached_locked(commit, sequence, level))
+            io_condition_wait(&commit->progress, &commit->lock);
+    }
+    return status_ok();
+}
+
+struct kvs_status commit_write(struct commit *commit, const struct kvs_batch *batch, bool sync)
+{
+    if (batch->count == 0)
+        return sync ? commit_await(commit, atomic_load_explicit(&commit->applied_sequence, memory_order_acquire),
+                                   KVS_DURABLE)
+                    : status_ok();
+    uint64_t payload_hash = hash_bytes(batch->payload, batch->size);
+    io_mutex_lock(&commit->lock);
+    struct kvs_status status = admission_wait_locked(commit, batch);
+    if (status_is_ok(status)) {
+        apply_locked(commit, batch, payload_hash);
+        after_apply_locked(commit);
+        status = await_locked(commit, commit->applied.sequence, sync ? KVS_DURABLE : KVS_PUBLISHED);
+    }
+    io_mutex_unlock(&commit->lock);
+    return status;
+}
+
+struct kvs_status commit_await(struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    io_mutex_lock(&commit->lock);
+    struct kvs_status status = await_locked(commit, sequence, level);
+    io_mutex_unlock(&commit->lock);
+    return status;
+}
+
+/* Note a caller that is to be told when admission is worth another try, and start what makes room. */
+static struct kvs_status refuse_locked(struct commit *commit, enum admission reason, uint64_t until_ns,
+                                       struct ready_request *request)
+{
+    if ((reason == WAIT_LOG || reason == WAIT_PIECE) && !status_is_ok(commit->no_space))
+        return status_restore_text(commit->no_space, commit->no_space_text);
+    commit->delayed_writes++;
+    if (request != NULL) {
+        request->next = commit->ready;
+        commit->ready = request;
+    }
+    if (reason == WAIT_PACE && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))
+        commit->ready_at_ns = until_ns;
+    if (reason == WAIT_BUFFER)
+        commit->drain_wanted = true;
+    io_condition_signal(reason == WAIT_SYNC ? &commit->syncer.wake : &commit->writer.wake);
+    return STATUS(KVS_BUSY, "the write is not admitted at this moment");
+}
+
+static struct kvs_status apply_chunk(struct commit *commit, size_t *applied, const struct kvs_batch *const *batches,
+                                     size_t count, struct ready_request *request)
+{
+    uint64_t hashes[APPLY_CHUNK], until_ns = 0;
+    for (size_t i = 0; i < count; i++)
+        hashes[i] = hash_bytes(batches[i]->payload, batches[i]->size);
+    io_mutex_lock(&commit->lock);
+    struct kvs_status status = status_ok();
+    for (size_t i = 0; i < count; i++) {
+        const struct kvs_batch *batch = batches[i];
+        status = commit_failure_locked(commit);
+        if (!status_is_ok(status))
+            break;
+        if (batch->count != 0) {
+            enum admission reason =
+                admission_ask_locked(commit, &until_ns, batch->table_cost, log_record_bytes(batch->size));
+            if (reason != ADMITTED) {
+                status = refuse_locked(commit, reason, until_ns, request);
+                break;
+            }
+            apply_locked(commit, batch, hashes[i]);
+            after_apply_locked(commit);
+        }
+        ++*applied;
+    }
+    io_mutex_unlock(&commit->lock);
+    return status;
+}
+
+struct kvs_status commit_apply(struct commit *commit, uint64_t *sequence, size_t *applied,
+                               const struct kvs_batch *const *batches, size_t count, kvs_ready_function *ready,
+                               void *context)
+{
+    struct ready_request *request = NULL;
+    if (ready != NULL) {
+        request = malloc(sizeof *request);
+        if (request == NULL)
+            return STATUS(KVS_NO_MEMORY, "no memory to wait for admission");
+        *request = (struct ready_request){.ready = ready, .context = context};
+    }
+    struct kvs_status status = status_ok();
+    size_t done = 0;
+    while (done < count && status_is_ok(status)) {
+        size_t chunk = count - done < APPLY_CHUNK ? count - done : APPLY_CHUNK;
+        status = apply_chunk(commit, &done, batches + done, chunk, request);
+    }
+    if (status.code != KVS_BUSY)
+        free(request);
+    if (status_is_ok(status) || status.code == KVS_BUSY)
+        *applied = done;
+    if (status_is_ok(status))
+        *sequence = atomic_load_explicit(&commit->applied_sequence, memory_order_acquire);
+    return status;
+}
+
+struct kvs_status commit_rotate(struct commit *commit, uint64_t *sequence)
+{
+    io_mutex_lock(&commit->lock);
+    struct kvs_status status = commit_failure_locked(commit);
+    while (status_is_ok(status) && memtable_count(commit->memtable) != 0 && !rotate_locked(commit)) {
+        if (!status_is_ok(commit->no_space))
+            status = status_restore_text(commit->no_space, commit->no_space_text);
+        else
+            io_condition_wait(&commit->room, &commit->lock);
+        if (status_is_ok(status))
+            status = commit_failure_locked(commit);
+    }
+    if (status_is_ok(status))
+        *sequence = commit->applied.sequence;
+    io_mutex_unlock(&commit->lock);
+    return status;
+}

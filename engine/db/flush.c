@@ -1,0 +1,180 @@
+#include "db/install.h"
+
+#include "merge/merge_iterator.h"
+
+#include <stdlib.h>
+
+/* How soon a flush that met a full disk or short memory is tried again. */
+#define RETRY_NS UINT64_C(200000000)
+
+/* Memtables that one flush takes at most, so that the first of many does not wait for the last. */
+enum { FLUSH_TABLES_MAX = 8 };
+
+/* What one flush is about: the oldest sealed memtables, which nobody else removes from the list. */
+struct flush_work {
+    uint32_t count;
+    struct memtable *tables[FLUSH_TABLES_MAX]; /* oldest first; the list holds the references */
+    struct position last;
+    uint64_t bytes;
+};
+
+static bool take_work_locked(struct kvs_db *db, struct flush_work *work)
+{
+    *work = (struct flush_work){0};
+    for (struct sealed_table *table = db->commit.sealed_oldest; table != NULL && work->count < FLUSH_TABLES_MAX;
+         table = table->newer) {
+        work->tables[work->count++] = table->memtable;
+        work->last = table->last;
+        work->bytes += memtable_used(table->memtable);
+    }
+    return work->count != 0;
+}
+
+/* One sorted stream of the memtables, newest first as the merge likes it. */
+static struct kvs_status work_iterator(struct iterator **iterator, const struct flush_work *work)
+{
+    struct iterator *children[FLUSH_TABLES_MAX];
+    size_t count = 0;
+    struct kvs_status status = status_ok();
+    while (count < work->count && status_is_ok(status)) {
+        status = memtable_iterator_new(&children[count], work->tables[work->count - 1 - count]);
+        count += status_is_ok(status);
+    }
+    if (status_is_ok(status))
+        status = merge_iterator_new(iterator, children, count, slice_of(NULL, 0));
+    if (!status_is_ok(status)) {
+        while (count != 0)
+            iterator_free(children[--count]);
+    }
+    return status;
+}
+
+/* Logs all of whose records are in the flushed memtables go with the edit. Editing role and commit lock held. */
+static struct kvs_status drop_logs_locked(struct kvs_db *db, struct manifest_edit *edit, struct position last)
+{
+    struct commit *commit = &db->commit;
+    for (struct live_log *log = commit->oldest; log != NULL && log->state != LOG_ACTIVE; log = log->newer) {
+        if (log->last.record <= last.record && !log->is_dropped)
+            STATUS_RETURN_IF_ERROR(manifest_edit_drop_log(edit, log->number));
+    }
+    edit->numbers.durable_record = commit->durable.record > last.record ? commit->durable.record : last.record;
+    edit->numbers.published_sequence = atomic_load_explicit(&commit->published, memory_order_relaxed);
+    edit->numbers.last_sequence = commit->applied.sequence;
+    return status_ok();
+}
+
+static void mark_dropped_locked(struct kvs_db *db, const struct manifest_edit *edit)
+{
+    for (struct live_log *log = db->commit.oldest; log != NULL; log = log->newer) {
+        for (size_t i = 0; i < edit->logs_dropped_count; i++)
+            log->is_dropped |= log->number == edit->logs_dropped[i];
+    }
+}
+
+/* Put the run in the place of the memtables and of their logs. */
+static struct kvs_status install_flush(struct kvs_db *db, struct compaction_result *result,
+                                       const struct flush_work *work)
+{
+    struct commit *commit = &db->commit;
+    struct manifest_edit dropped; /* the installed edit is consumed */
+    manifest_edit_init(&dropped);
+    io_mutex_lock(&commit->lock);
+    workers_begin_log_edit_locked(db);
+    struct kvs_status status = drop_logs_locked(db, &result->edit.manifest, work->last);
+    if (status_is_ok(status))
+        status = drop_logs_locked(db, &dropped, work->last);
+    io_mutex_unlock(&commit->lock);
+    if (status_is_ok(status))
+        status = install_result(db, &result->edit, work->count, work->last);
+    else
+        version_edit_discard(&result->edit);
+    io_mutex_lock(&commit->lock);
+    if (status_is_ok(status))
+        mark_dropped_locked(db, &dropped);
+    workers_want_upkeep(db);
+    workers_end_log_edit_locked(db);
+    io_mutex_unlock(&commit->lock);
+    manifest_edit_fini(&dropped);
+    return status;
+}
+
+static struct kvs_status write_run(struct kvs_db *db, struct compaction_result *result, const struct flush_work *work)
+{
+    struct iterator *iterator = NULL;
+    STATUS_RETURN_IF_ERROR(work_iterator(&iterator, work));
+    struct version *version = version_set_current(db->versions);
+    struct compaction_environment environment = install_environment(db);
+    uint64_t horizon = snapshots_horizon(&db->snapshots, &db->commit.published);
+    struct kvs_status status =
+        flush_run(result, &environment, iterator, version, version_set_new_number(db->versions), horizon);
+    version_unref(version);
+    iterator_free(iterator);
+    return status;
+}
+
+static void note_speed_locked(struct kvs_db *db, const struct flush_work *work, const struct compaction_result *result,
+                              uint64_t begun_ns)
+{
+    struct workers *workers = &db->workers;
+    uint64_t elapsed_ns = io_monotonic_ns(db->io) - begun_ns;
+    double rate = (double)work->bytes * 1e9 / (double)(elapsed_ns + 1);
+    workers->drain_rate = workers->drain_rate == 0 ? rate : 0.7 * workers->drain_rate + 0.3 * rate;
+    workers->flushes++;
+    workers->flush_bytes += result->written_bytes;
+}
+
+/* A run is installed only when all its entries are published: what a power cut could take back is not put in a segment. */
+static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *work)
+{
+    struct compaction_result result;
+    uint64_t begun_ns = io_monotonic_ns(db->io);
+    STATUS_RETURN_IF_ERROR(commit_await(&db->commit, work->last.sequence, KVS_PUBLISHED));
+    STATUS_RETURN_IF_ERROR(write_run(db, &result, work));
+    struct kvs_status status = install_flush(db, &result, work);
+    if (status_is_ok(status)) {
+        io_mutex_lock(&db->commit.lock);
+        note_speed_locked(db, work, &result, begun_ns);
+        io_mutex_unlock(&db->commit.lock);
+        compaction_measure(db);
+    }
+    return status;
+}
+
+static bool is_worth_retrying(struct kvs_status status)
+{
+    return status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
+}
+
+/* Report a failed flush; one that cannot succeed later forbids further writes, since memory would only fill up. Returns when to try again. */
+static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
+{
+    if (status.code != KVS_BUSY)
+        db_log(db, KVS_LOG_ERROR, "flush failed: %s", status_text(status));
+    if (!is_worth_retrying(status) && status.code != KVS_BUSY)
+        commit_poison(&db->commit, status);
+    io_mutex_lock(&db->commit.lock);
+    io_condition_broadcast(&db->workers.done);
+    io_mutex_unlock(&db->commit.lock);
+    return is_worth_retrying(status) ? io_monotonic_ns(db->io) + RETRY_NS : 0;
+}
+
+void flush_body(void *argument)
+{
+    struct kvs_db *db = argument;
+    struct commit *commit = &db->commit;
+    struct flush_work work;
+    io_mutex_lock(&commit->lock);
+    while (!db->workers.stopping) {
+        if (!status_is_ok(commit->failure) || !take_work_locked(db, &work)) {
+            worker_wait_locked(db, &db->workers.flush, 0);
+            continue;
+        }
+        io_mutex_unlock(&commit->lock);
+        struct kvs_status status = flush_work(db, &work);
+        uint64_t retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
+        io_mutex_lock(&commit->lock);
+        if (retry_ns != 0)
+            worker_wait_locked(db, &db->workers.flush, retry_ns);
+    }
+    io_mutex_unlock(&commit->lock);
+}

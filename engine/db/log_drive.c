@@ -1,0 +1,193 @@
+#include "db/commit_internal.h"
+
+#include "base/assert.h"
+
+/* After a full disk, how long until the same bytes are tried again. */
+#define FULL_RETRY_NS UINT64_C(100000000)
+
+/* A sync waits for its group at least this long or not at all: shorter waits cost more than they gather. */
+#define GATHER_MIN_NS UINT64_C(50000)
+
+static bool needs_sync(const struct commit *commit, enum kvs_level level)
+{
+    return level == KVS_DURABLE || commit->options.mode == KVS_SYNC_ALWAYS;
+}
+
+bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
+    return published >= sequence && (level == KVS_PUBLISHED || commit->durable.sequence >= sequence);
+}
+
+void commit_publish_locked(struct commit *commit)
+{
+    struct position reached = commit->options.mode == KVS_SYNC_ALWAYS ? commit->durable : commit->written;
+    if (commit->unlisted != NULL && reached.sequence > commit->unlisted->before.sequence)
+        reached = commit->unlisted->before;
+    /* Release: who sees the number sees the entries up to it. */
+    if (reached.sequence > atomic_load_explicit(&commit->published, memory_order_relaxed))
+        atomic_store_explicit(&commit->published, reached.sequence, memory_order_release);
+    atomic_store_explicit(&commit->durable_sequence, commit->durable.sequence, memory_order_relaxed);
+    io_condition_broadcast(&commit->progress);
+    log_thread_progress_locked(commit);
+}
+
+/* Move past logs that are written, synced, to their end. */
+static void settle_logs(struct commit *commit)
+{
+    while (commit->writing_log->state != LOG_ACTIVE && commit->writing_log->last.record <= commit->written.record)
+        commit->writing_log = commit->writing_log->newer;
+    bool synced = false;
+    while (commit->syncing_log->state != LOG_ACTIVE && commit->syncing_log->last.record <= commit->durable.record) {
+        if (commit->syncing_log->state == LOG_SEALED) {
+            commit->syncing_log->state = LOG_SYNCED;
+            synced = true;
+        }
+        commit->syncing_log = commit->syncing_log->newer;
+    }
+    if (synced)
+        commit->hooks.upkeep(commit->hooks.context);
+}
+
+void commit_note_flushed_locked(struct commit *commit, struct position flushed)
+{
+    if (commit->durable.record < flushed.record)
+        commit->durable = flushed;
+    settle_logs(commit);
+    commit_publish_locked(commit);
+}
+
+static void note_write_failure(struct commit *commit, struct kvs_status status)
+{
+    if (status.code == KVS_NO_SPACE) {
+        commit->full_until_ns = io_monotonic_ns(commit->io) + FULL_RETRY_NS;
+        return;
+    }
+    if (status_is_ok(commit->failure)) {
+        status_save_text(status, commit->failure_text);
+        commit->failure = status;
+    }
+    io_condition_broadcast(&commit->room);
+    log_thread_room_locked(commit);
+}
+
+void log_write_step_locked(struct commit *commit)
+{
+    KVS_ASSERT(!commit->writing);
+    settle_logs(commit);
+    struct live_log *log = commit->writing_log;
+    struct position target = log->state == LOG_ACTIVE ? commit->applied : log->last;
+    commit->writing = true;
+    struct kvs_status status = status_ok();
+    if (log_writer_take(log->writer)) {
+        uint64_t written_record;
+        io_mutex_unlock(&commit->lock);
+        status = log_writer_write(log->writer, &written_record);
+        io_mutex_lock(&commit->lock);
+        commit->log_writes++;
+    }
+    commit->writing = false;
+    if (status_is_ok(status)) {
+        commit->written = target;
+        commit->full_until_ns = 0;
+        settle_logs(commit);
+        io_condition_broadcast(&commit->room);
+    } else {
+        note_write_failure(commit, status);
+    }
+    commit_publish_locked(commit);
+}
+
+/* Wait, a quarter of the last sync's time at most, for as many changes as the last group had: released together, its writers are likely to come back together,
+ * and a sync started for the first of them would split them into two convoys that each wait for the other's sync. */
+static void gather_locked(struct commit *commit)
+{
+    uint64_t bound_ns = commit->last_sync_ns / 4;
+    if (bound_ns < GATHER_MIN_NS)
+        return;
+    uint64_t deadline_ns = io_monotonic_ns(commit->io) + bound_ns;
+    while (commit->applied.sequence - commit->durable.sequence < commit->last_group && !commit->stopping) {
+        if (!io_condition_wait_until(&commit->gather, &commit->lock, deadline_ns))
+            break;
+    }
+}
+
+static bool can_write(const struct commit *commit)
+{
+    return status_is_ok(commit->failure) && commit->full_until_ns == 0;
+}
+
+/* One fdatasync; everything written to the log before is then durable. Drops the lock meanwhile. */
+static struct kvs_status sync_log_locked(struct commit *commit, struct live_log *log)
+{
+    uint64_t begun_ns = io_monotonic_ns(commit->io);
+    io_mutex_unlock(&commit->lock);
+    struct kvs_status status = log_writer_sync(log->writer, SYNC_LOG);
+    io_mutex_lock(&commit->lock);
+    commit->last_sync_ns = io_monotonic_ns(commit->io) - begun_ns;
+    commit->log_syncs++;
+    if (commit->log_sync_ns_max < commit->last_sync_ns)
+        commit->log_sync_ns_max = commit->last_sync_ns;
+    return status;
+}
+
+static void sync_written_locked(struct commit *commit)
+{
+    struct position goal = commit->written;
+    uint64_t before = commit->durable.sequence, begun_ns = io_monotonic_ns(commit->io);
+    while (commit->durable.record < goal.record) {
+        struct live_log *log = commit->syncing_log;
+        struct kvs_status status = sync_log_locked(commit, log);
+        if (!status_is_ok(status)) {
+            note_write_failure(commit, status);
+            return;
+        }
+        struct position reached = log->state != LOG_ACTIVE && log->last.record < goal.record ? log->last : goal;
+        if (commit->durable.record < reached.record)
+            commit->durable = reached;
+        settle_logs(commit);
+    }
+    commit->last_group = commit->durable.sequence - before;
+    /* What was applied since is younger than this sync's beginning. */
+    commit->unsynced_since_ns = commit->applied.record > commit->durable.record ? begun_ns : 0;
+}
+
+void log_sync_step_locked(struct commit *commit)
+{
+    KVS_ASSERT(!commit->syncing);
+    commit->syncing = true;
+    gather_locked(commit);
+    uint64_t target = commit->applied.record;
+    while (commit->written.record < target && can_write(commit)) {
+        if (commit->writing)
+            io_condition_wait(&commit->progress, &commit->lock);
+        else
+            log_write_step_locked(commit);
+    }
+    if (status_is_ok(commit->failure))
+        sync_written_locked(commit);
+    commit->syncing = false;
+    commit_publish_locked(commit);
+}
+
+bool log_drive_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    if (!status_is_ok(commit->failure))
+        return false;
+    if (commit->full_until_ns != 0 && commit->written.sequence < sequence) {
+        if (io_monotonic_ns(commit->io) < commit->full_until_ns || commit->writing)
+            return false;
+        log_write_step_locked(commit);
+        return commit->full_until_ns == 0;
+    }
+    if (needs_sync(commit, level)) {
+        if (commit->syncing || commit->durable.sequence >= sequence)
+            return false;
+        log_sync_step_locked(commit);
+        return true;
+    }
+    if (commit->writing || commit->written.sequence >= sequence)
+        return false;
+    log_write_step_locked(commit);
+    return true;
+}

@@ -1,0 +1,226 @@
+#include "db/commit_internal.h"
+
+#include <stdlib.h>
+
+void log_thread_progress_locked(struct commit *commit)
+{
+    if (commit->writer.requests != NULL)
+        io_condition_signal(&commit->writer.wake);
+    if (commit->syncer.requests != NULL)
+        io_condition_signal(&commit->syncer.wake);
+}
+
+void log_thread_room_locked(struct commit *commit)
+{
+    if (commit->ready != NULL) {
+        commit->ready_now = true;
+        io_condition_signal(&commit->writer.wake);
+    }
+}
+
+/* Unlink the requests that have reached their level; all of them after a failure, or when the pipeline stops. */
+static struct sync_request *take_answered(struct log_thread *thread)
+{
+    struct commit *commit = thread->commit;
+    bool failed = !status_is_ok(commit->failure);
+    struct sync_request *answered = NULL, **link = &thread->requests;
+    while (*link != NULL) {
+        struct sync_request *request = *link;
+        if (!failed && !log_reached_locked(commit, request->sequence, thread->level)) {
+            link = &request->next;
+            continue;
+        }
+        *link = request->next;
+        request->next = answered;
+        answered = request;
+    }
+    return answered;
+}
+
+/* Call back what was answered, under no lock. Returns whether there was anything. */
+static bool answer_locked(struct log_thread *thread)
+{
+    struct commit *commit = thread->commit;
+    struct sync_request *answered = take_answered(thread);
+    if (answered == NULL)
+        return false;
+    struct kvs_status failure = status_is_ok(commit->failure) ? status_ok() : commit_unknown_locked(commit);
+    uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
+    uint64_t reached =
+        thread->level == KVS_DURABLE && commit->durable.sequence < published ? commit->durable.sequence : published;
+    io_mutex_unlock(&commit->lock);
+    while (answered != NULL) {
+        struct sync_request *next = answered->next;
+        answered->callback(answered->context, answered->sequence <= reached ? status_ok() : failure);
+        free(answered);
+        answered = next;
+    }
+    io_mutex_lock(&commit->lock);
+    return true;
+}
+
+/* Tell callers that were answered BUSY, when there may be room. Returns whether there were any. */
+static bool call_ready_locked(struct commit *commit)
+{
+    if (commit->ready == NULL)
+        return false;
+    bool due = commit->ready_now || commit->stopping ||
+               (commit->ready_at_ns != 0 && io_monotonic_ns(commit->io) >= commit->ready_at_ns);
+    if (!due)
+        return false;
+    struct ready_request *list = commit->ready;
+    commit->ready = NULL;
+    commit->ready_now = false;
+    commit->ready_at_ns = 0;
+    io_mutex_unlock(&commit->lock);
+    while (list != NULL) {
+        struct ready_request *next = list->next;
+        list->ready(list->context);
+        free(list);
+        list = next;
+    }
+    io_mutex_lock(&commit->lock);
+    return true;
+}
+
+static uint64_t furthest(const struct sync_request *requests)
+{
+    uint64_t sequence = 0;
+    for (; requests != NULL; requests = requests->next)
+        sequence = sequence < requests->sequence ? requests->sequence : sequence;
+    return sequence;
+}
+
+/* The syncer's own duty in mode interval. Returns whether it synced. */
+static bool interval_sync_locked(struct commit *commit)
+{
+    if (commit->options.mode != KVS_SYNC_INTERVAL || commit->unsynced_since_ns == 0 || commit->syncing)
+        return false;
+    if (!status_is_ok(commit->failure) ||
+        io_monotonic_ns(commit->io) < commit->unsynced_since_ns + commit->options.interval_ns)
+        return false;
+    log_sync_step_locked(commit);
+    return true;
+}
+
+/* Empty the buffer for a caller that may not do it itself. */
+static bool drain_locked(struct commit *commit)
+{
+    if (!commit->drain_wanted || commit->writing || !status_is_ok(commit->failure))
+        return false;
+    if (commit->full_until_ns != 0 && io_monotonic_ns(commit->io) < commit->full_until_ns)
+        return false;
+    commit->drain_wanted = false;
+    log_write_step_locked(commit);
+    if (commit->full_until_ns != 0)
+        commit->drain_wanted = true;
+    return true;
+}
+
+static bool work_locked(struct log_thread *thread)
+{
+    struct commit *commit = thread->commit;
+    if (answer_locked(thread))
+        return true;
+    if (thread == &commit->writer && (drain_locked(commit) || call_ready_locked(commit)))
+        return true;
+    if (thread == &commit->syncer && interval_sync_locked(commit))
+        return true;
+    return thread->requests != NULL && log_drive_locked(commit, furthest(thread->requests), thread->level);
+}
+
+/* When the thread has to look again although nobody wakes it; 0: never. */
+static uint64_t next_look_ns(const struct log_thread *thread)
+{
+    const struct commit *commit = thread->commit;
+    if (commit->full_until_ns != 0)
+        return commit->full_until_ns;
+    if (thread == &commit->writer)
+        return commit->ready_at_ns;
+    if (commit->options.mode == KVS_SYNC_INTERVAL && commit->unsynced_since_ns != 0 && !commit->syncing &&
+        status_is_ok(commit->failure))
+        return commit->unsynced_since_ns + commit->options.interval_ns;
+    return 0;
+}
+
+static void log_thread_body(void *argument)
+{
+    struct log_thread *thread = argument;
+    struct commit *commit = thread->commit;
+    io_mutex_lock(&commit->lock);
+    while (!commit->stopping || thread->requests != NULL || (thread == &commit->writer && commit->ready != NULL)) {
+        if (work_locked(thread))
+            continue;
+        if (commit->stopping && thread->requests == NULL)
+            continue;
+        uint64_t look_ns = next_look_ns(thread);
+        if (look_ns != 0)
+            io_condition_wait_until(&thread->wake, &commit->lock, look_ns);
+        else
+            io_condition_wait(&thread->wake, &commit->lock);
+    }
+    io_mutex_unlock(&commit->lock);
+}
+
+static struct kvs_status start(struct log_thread *thread, struct commit *commit, enum kvs_level level, const char *name)
+{
+    thread->commit = commit;
+    thread->level = level;
+    struct kvs_status status = io_thread_start(&thread->thread, commit->io, name, log_thread_body, thread);
+    thread->started = status_is_ok(status);
+    return status;
+}
+
+static void join(struct log_thread *thread)
+{
+    if (thread->started)
+        io_thread_join(&thread->thread);
+    thread->started = false;
+}
+
+struct kvs_status commit_start(struct commit *commit)
+{
+    struct kvs_status status = start(&commit->writer, commit, KVS_PUBLISHED, "kvs-log-write");
+    if (status_is_ok(status))
+        status = start(&commit->syncer, commit, KVS_DURABLE, "kvs-log-sync");
+    return status;
+}
+
+struct kvs_status commit_stop(struct commit *commit)
+{
+    io_mutex_lock(&commit->lock);
+    commit->closing = true;
+    io_mutex_unlock(&commit->lock);
+    struct kvs_status status =
+        commit_await(commit, atomic_load_explicit(&commit->applied_sequence, memory_order_acquire), KVS_DURABLE);
+    io_mutex_lock(&commit->lock);
+    commit->stopping = true;
+    io_condition_signal(&commit->writer.wake);
+    io_condition_signal(&commit->syncer.wake);
+    io_condition_signal(&commit->gather);
+    io_mutex_unlock(&commit->lock);
+    join(&commit->writer);
+    join(&commit->syncer);
+    return status;
+}
+
+struct kvs_status commit_request(struct commit *commit, uint64_t sequence, enum kvs_level level,
+                                 kvs_sync_function *callback, void *context)
+{
+    if (level == KVS_PUBLISHED && commit_published(commit) >= sequence) {
+        callback(context, status_ok());
+        return status_ok();
+    }
+    struct sync_request *request = malloc(sizeof *request);
+    if (request == NULL)
+        return STATUS(KVS_NO_MEMORY, "no memory for a sync request");
+    *request = (struct sync_request){.sequence = sequence, .callback = callback, .context = context};
+    io_mutex_lock(&commit->lock);
+    bool sync = level == KVS_DURABLE || commit->options.mode == KVS_SYNC_ALWAYS;
+    struct log_thread *thread = sync ? &commit->syncer : &commit->writer;
+    request->next = thread->requests;
+    thread->requests = request;
+    io_condition_signal(&thread->wake);
+    io_mutex_unlock(&commit->lock);
+    return status_ok();
+}

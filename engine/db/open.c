@@ -1,0 +1,286 @@
+#include "db/db.h"
+
+#include "db/options.h"
+#include "db/recovery.h"
+#include "format/file_name.h"
+#include "io/io_posix.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void db_log(const struct kvs_db *db, enum kvs_log_level level, const char *format, ...)
+{
+    if (db->options.log == NULL)
+        return;
+    char line[STATUS_TEXT_BYTES + IO_PATH_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    db->options.log(db->options.log_context, level, line);
+}
+
+/* ---- The folder ---- */
+
+/* Names in a folder: whether there is a CURRENT, and one that no database has. */
+struct folder_look {
+    bool has_current;
+    char stranger[FILE_NAME_BYTES];
+};
+
+static bool look_at_name(void *context, const char *name)
+{
+    struct folder_look *look = context;
+    uint64_t number;
+    enum file_type type = file_name_parse(&number, name);
+    look->has_current |= type == FILE_CURRENT;
+    if (type == FILE_UNKNOWN && look->stranger[0] == '\0')
+        snprintf(look->stranger, sizeof look->stranger, "%.*s", (int)sizeof look->stranger - 1, name);
+    return true;
+}
+
+/* Nothing is created among files that are not ours. */
+static struct kvs_status check_folder(struct io *io, const char *path)
+{
+    struct folder_look look = {0};
+    STATUS_RETURN_IF_ERROR(io_list(io, path, look_at_name, &look));
+    if (!look.has_current && look.stranger[0] != '\0')
+        return STATUS(KVS_UNSUPPORTED, "%s is not a database and not empty (it holds %s): nothing was changed", path,
+                      look.stranger);
+    return status_ok();
+}
+
+static struct kvs_status sync_parent(struct io *io, const char *path)
+{
+    char parent[IO_PATH_BYTES];
+    snprintf(parent, sizeof parent, "%s", path);
+    size_t length = strlen(parent);
+    while (length > 1 && parent[length - 1] == '/')
+        parent[--length] = '\0';
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        snprintf(parent, sizeof parent, ".");
+    else if (slash == parent)
+        parent[1] = '\0';
+    else
+        *slash = '\0';
+    return io_directory_sync(io, parent, SYNC_DATABASE_DIRECTORY);
+}
+
+static struct kvs_status make_folder(struct io *io, const char *path, const struct kvs_options *options)
+{
+    bool exists;
+    STATUS_RETURN_IF_ERROR(io_exists(io, &exists, path));
+    if (exists)
+        return check_folder(io, path);
+    if (!options->create_if_missing || options->read_only)
+        return STATUS(KVS_NOT_FOUND, "there is no folder %s", path);
+    STATUS_RETURN_IF_ERROR(io_make_directory(io, path));
+    return sync_parent(io, path);
+}
+
+static struct kvs_status lock_folder(struct kvs_db *db)
+{
+    char path[IO_PATH_BYTES];
+    STATUS_RETURN_IF_ERROR(make_folder(db->io, db->path, &db->options));
+    STATUS_RETURN_IF_ERROR(file_name_path(path, db->path, FILE_LOCK, 0));
+    return io_lock(db->io, &db->lock, path, db->options.read_only);
+}
+
+/* ---- Life ---- */
+
+static void configure(struct kvs_db *db)
+{
+    db->table_bytes = options_table_bytes(&db->options);
+    db->segment_writer = (struct segment_writer_options){
+        .codec = db->options.compression == KVS_COMPRESSION_ZSTD ? SEGMENT_CODEC_ZSTD : SEGMENT_CODEC_NONE,
+        .level = db->options.compression_level,
+        .block_bytes = db->options.block_bytes,
+        .filter_bits_per_key = db->options.filter_bits_per_key,
+    };
+    struct commit_options commit = {
+        .mode = db->options.sync_mode,
+        .interval_ns = (uint64_t)db->options.sync_interval_ms * 1000000,
+        .sealed_max = OPTIONS_SEALED_MAX,
+        .buffer_bytes = options_buffer_bytes(db->table_bytes),
+        .piece_bytes = options_piece_bytes(db->table_bytes),
+    };
+    struct commit_hooks hooks = {.upkeep = workers_want_upkeep, .flush = workers_want_flush, .context = db};
+    memory_budget_init(&db->budget, db->options.memory_bytes);
+    commit_init(&db->commit, db->io, &db->views, &commit, &hooks);
+    snapshots_init(&db->snapshots, db->io);
+    workers_init(db);
+}
+
+static struct kvs_status allocate(struct kvs_db **db, struct io *io, const char *path,
+                                  const struct kvs_options *options)
+{
+    struct kvs_db *made = aligned_alloc(_Alignof(struct kvs_db), sizeof *made);
+    char *copy = strdup(path);
+    if (made == NULL || copy == NULL) {
+        free(made);
+        free(copy);
+        return STATUS(KVS_NO_MEMORY, "no memory for a database handle");
+    }
+    memset(made, 0, sizeof *made);
+    made->io = io;
+    made->path = copy;
+    made->options = *options;
+    if (options->owner != NULL) {
+        snprintf(made->owner, sizeof made->owner, "%s", options->owner);
+        made->options.owner = made->owner;
+    }
+    configure(made);
+    *db = made;
+    return status_ok();
+}
+
+/* Free everything; threads are joined. The order is that of who uses whom. */
+static void dismantle(struct kvs_db *db)
+{
+    views_reclaim(views_take_retired(&db->views));
+    view_unref(atomic_load(&db->views.current));
+    commit_fini(&db->commit);
+    version_set_close(db->versions);
+    cache_free(db->cache);
+    workers_fini(db);
+    snapshots_fini(&db->snapshots);
+    io_unlock(db->lock);
+    free(db->path);
+    free(db);
+}
+
+static struct kvs_status start(struct kvs_db *db)
+{
+    if (db->options.read_only)
+        return status_ok();
+    STATUS_RETURN_IF_ERROR(commit_start(&db->commit));
+    return workers_start(db);
+}
+
+static void stop(struct kvs_db *db, struct kvs_status *status)
+{
+    if (db->options.read_only || db->commit.memtable == NULL)
+        return;
+    *status = commit_stop(&db->commit);
+    workers_stop(db);
+}
+
+struct kvs_status db_open(struct kvs_db **db, struct io *io, const char *path, const struct kvs_options *options)
+{
+    struct kvs_options defaults;
+    if (options == NULL) {
+        kvs_options_default(&defaults);
+        options = &defaults;
+    }
+    STATUS_RETURN_IF_ERROR(options_check(options));
+    struct kvs_db *made;
+    STATUS_RETURN_IF_ERROR(allocate(&made, io, path, options));
+    struct kvs_status status = lock_folder(made);
+    if (status_is_ok(status))
+        status = cache_new(&made->cache, io, &made->budget);
+    if (status_is_ok(status)) {
+        made->segments = (struct segment_context){.io = io, .cache = made->cache, .budget = &made->budget};
+        status = recovery_run(made);
+    }
+    if (status_is_ok(status))
+        status = start(made);
+    if (!status_is_ok(status)) {
+        char text[STATUS_TEXT_BYTES];
+        struct kvs_status ignored;
+        status_save_text(status, text);
+        stop(made, &ignored);
+        dismantle(made);
+        return status_restore_text(status, text);
+    }
+    *db = made;
+    return status_ok();
+}
+
+struct kvs_status kvs_open(struct kvs_db **db, const char *path, const struct kvs_options *options)
+{
+    return db_open(db, io_posix(), path, options);
+}
+
+struct kvs_status kvs_close(struct kvs_db *db)
+{
+    if (db == NULL)
+        return status_ok();
+    int64_t handles = db_handle_count(db);
+    if (handles != 0)
+        return STATUS(KVS_BUSY, "%lld values, iterators or snapshots of %s are still held", (long long)handles,
+                      db->path);
+    struct kvs_status status = status_ok();
+    stop(db, &status);
+    if (status_is_ok(status) && !db->options.read_only)
+        status = upkeep_close(db);
+    char text[STATUS_TEXT_BYTES];
+    status_save_text(status, text);
+    dismantle(db);
+    return status_is_ok(status) ? status : status_restore_text(status, text);
+}
+
+/* ---- Destroy ---- */
+
+struct destroy {
+    struct io *io;
+    const char *folder;
+    char names[64][FILE_NAME_BYTES];
+    size_t count;
+    bool has_stranger;
+};
+
+static bool collect_own(void *context, const char *name)
+{
+    struct destroy *destroy = context;
+    uint64_t number;
+    enum file_type type = file_name_parse(&number, name);
+    if (type == FILE_UNKNOWN || type == FILE_LOST) {
+        destroy->has_stranger = true;
+        return true;
+    }
+    if (type != FILE_LOCK)
+        snprintf(destroy->names[destroy->count++], FILE_NAME_BYTES, "%s", name);
+    return destroy->count < sizeof destroy->names / sizeof *destroy->names;
+}
+
+/* CURRENT goes first: what is left without it is no database. */
+static struct kvs_status unlink_own(struct destroy *destroy)
+{
+    char path[IO_PATH_BYTES];
+    do {
+        destroy->count = 0;
+        STATUS_RETURN_IF_ERROR(io_list(destroy->io, destroy->folder, collect_own, destroy));
+        for (size_t i = 0; i < destroy->count; i++) {
+            snprintf(path, sizeof path, "%s/%s", destroy->folder, destroy->names[i]);
+            STATUS_RETURN_IF_ERROR(io_unlink(destroy->io, path));
+        }
+    } while (destroy->count != 0);
+    return status_ok();
+}
+
+struct kvs_status kvs_destroy(const char *path)
+{
+    struct destroy destroy = {.io = io_posix(), .folder = path};
+    struct io_lock *lock = NULL;
+    char lock_path[IO_PATH_BYTES], current_path[IO_PATH_BYTES];
+    bool exists;
+    STATUS_RETURN_IF_ERROR(io_exists(destroy.io, &exists, path));
+    if (!exists)
+        return STATUS(KVS_NOT_FOUND, "there is no folder %s", path);
+    STATUS_RETURN_IF_ERROR(check_folder(destroy.io, path));
+    STATUS_RETURN_IF_ERROR(file_name_path(lock_path, path, FILE_LOCK, 0));
+    STATUS_RETURN_IF_ERROR(file_name_path(current_path, path, FILE_CURRENT, 0));
+    STATUS_RETURN_IF_ERROR(io_lock(destroy.io, &lock, lock_path, false));
+    struct kvs_status status = io_unlink(destroy.io, current_path);
+    if (status_is_ok(status) || status.code == KVS_NOT_FOUND)
+        status = unlink_own(&destroy);
+    if (status_is_ok(status))
+        status = io_unlink(destroy.io, lock_path);
+    if (status_is_ok(status) && !destroy.has_stranger)
+        status = io_remove_directory(destroy.io, path);
+    io_unlock(lock);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* read.h -- what point reads and scans share. */
+#ifndef KVS_DB_READ_H
+#define KVS_DB_READ_H
+
+#include "db/db.h"
+
+/* The sequence number that a read sees up to; after the view was taken. options may be NULL. */
+static inline uint64_t read_horizon(struct kvs_db *db, const struct kvs_read_options *options)
+{
+    if (options != NULL && options->snapshot != NULL)
+        return options->snapshot->sequence;
+    uint64_t horizon = commit_published(&db->commit);
+    if (options != NULL && options->at_least > horizon)
+        horizon = options->at_least;
+    return horizon;
+}
+
+#endif

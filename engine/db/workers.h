@@ -1,0 +1,94 @@
+/* workers.h -- the three threads behind the pipeline: upkeep, flush, compaction.
+ *
+ * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views and obsolete files,
+ *                       feeds the pace, and notes the durable record in the manifest when the database is idle
+ *           flush       makes a run of level 0 of the sealed memtables, and drops their logs
+ *           compaction  keeps the levels in shape; carries out kvs_compact
+ * Threads   Flags and results under commit.lock; a worker's own state belongs to its thread.
+ * Failure   NO_SPACE and NO_MEMORY are tried again. What poisons the manifest, or makes a flush impossible, poisons the pipeline (commit_poison): reads go on.
+ *           A compaction that meets a damaged segment stops compaction, is reported, and leaves the segment as it is.
+ */
+#ifndef KVS_DB_WORKERS_H
+#define KVS_DB_WORKERS_H
+
+#include "base/status.h"
+#include "io/io_thread.h"
+
+#include <stdatomic.h>
+
+struct kvs_db;
+
+struct worker {
+    struct io_thread thread;
+    struct io_condition wake;
+    bool is_wanted; /* commit lock: something to look at */
+    bool is_started;
+};
+
+/* drain_rate          bytes a second that flushes freed in memory, smoothed
+ * debt_bytes          what compaction owes; data_bytes: sizes of all segments; level0_runs
+ * noted_record        the durable record that the manifest has
+ * editing_logs        the role of composing and installing an edit that touches the list of logs
+ * compact_asked       tickets of kvs_compact given out, and served: commit lock; done wakes them
+ * compact_failure     why compaction has stopped */
+struct workers {
+    struct worker upkeep, flush, compaction;
+    struct io_condition done;
+    _Atomic bool stop; /* for jobs under way */
+    bool stopping;
+    bool editing_logs;
+    double drain_rate;
+    uint64_t debt_bytes, data_bytes, level0_runs;
+    uint64_t noted_record;
+    uint64_t flushed_sequence;
+    uint64_t compact_asked, compact_served;
+    struct kvs_status compact_failure;
+    char compact_failure_text[STATUS_TEXT_BYTES];
+    uint64_t flushes, flush_bytes, compactions, compaction_read_bytes, compaction_write_bytes;
+};
+
+void workers_init(struct kvs_db *db);
+void workers_fini(struct kvs_db *db);
+
+/* Errors: NO_MEMORY. */
+KVS_MUST_USE struct kvs_status workers_start(struct kvs_db *db);
+
+/* Stop what is under way, which leaves nothing behind, and join. */
+void workers_stop(struct kvs_db *db);
+
+/* Hooks of the pipeline; commit lock held. context is the database. */
+void workers_want_upkeep(void *context);
+void workers_want_flush(void *context);
+void workers_want_compaction(struct kvs_db *db);
+
+/* Wait until everything up to sequence is in segments. Errors: POISONED, NO_SPACE... as the flush gave. */
+KVS_MUST_USE struct kvs_status workers_await_flush(struct kvs_db *db, uint64_t sequence);
+
+/* Ask for a full compaction and wait for it. Errors: what it gave. */
+KVS_MUST_USE struct kvs_status workers_compact_all(struct kvs_db *db);
+
+/* The bodies, one file each. */
+void upkeep_body(void *db);
+void flush_body(void *db);
+void compaction_body(void *db);
+
+/* Sleep until the worker is wanted, the time has come (0: never) or all stop; clears the wish. Commit lock. */
+void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until_ns);
+
+/* The role of editing the list of logs. Commit lock. */
+void workers_begin_log_edit_locked(struct kvs_db *db);
+void workers_end_log_edit_locked(struct kvs_db *db);
+
+/* Prepare the next log and memtable, durable in name; used by upkeep and by open. table_bytes: what the memtable must hold at least.
+ * Errors: NO_SPACE, NO_MEMORY, IO. */
+struct prepared_log;
+KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes);
+
+/* At close, threads joined: remove the prepared log, and list the ends of the others, so that the next open knows all of them to be durable.
+ * Errors: those of an install; the database is whole all the same. */
+KVS_MUST_USE struct kvs_status upkeep_close(struct kvs_db *db);
+
+/* Compute debt and sizes of the current version for the pace and the statistics. */
+void compaction_measure(struct kvs_db *db);
+
+#endif

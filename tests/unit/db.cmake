@@ -1,0 +1,5 @@
+kvs_test(NAME db_pace SOURCES unit/db_pace_test.c ROOMS db)
+kvs_test(NAME db_basic SOURCES unit/db_basic_test.c ROOMS db)
+kvs_test(NAME db_scan SOURCES unit/db_scan_test.c ROOMS db)
+kvs_test(NAME db_async SOURCES unit/db_async_test.c ROOMS db)
+kvs_test(NAME db_threads SOURCES unit/db_threads_test.c ROOMS db)
