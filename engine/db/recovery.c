@@ -11,7 +11,8 @@
 /* logs, listings, ends    the live logs as the manifest lists them, and what replay found in them
  * flushed_sequence  entries up to it are in segments already: a crash between a flush and the next edit leaves them in a log too
  * filling           takes the replayed entries, becomes the active memtable
- * position          of the last record that was visited
+ * position          of the last record that was visited, as it is numbered from now on
+ * first_new         the first record number of the new log: above all that were ever given out
  * writer            the new log, for unproven records; NULL when nothing may be written */
 struct recovery {
     struct kvs_db *db;
@@ -23,6 +24,7 @@ struct recovery {
     uint64_t flushed_sequence;
     struct memtable *filling;
     struct position position;
+    uint64_t first_new;
     struct log_writer *writer;
 };
 
@@ -188,14 +190,18 @@ static struct kvs_status make_log_room(struct log_writer *writer, uint64_t bytes
     return status_ok();
 }
 
-/* Write an unproven record again, under its own number. */
+/* Write an unproven record again, under a number that was never given out. */
 static struct kvs_status log_again(struct recovery *recovery, const struct log_replay_record *record)
 {
     struct log_record header = record->header;
+    if (recovery->position.record < recovery->first_new - 1)
+        recovery->position.record = recovery->first_new - 1;
+    header.number = recovery->position.record + 1;
     header.watermark = recovery->report.durable_record;
     STATUS_RETURN_IF_ERROR(make_log_room(recovery->writer, log_record_bytes(header.payload_bytes),
                                          recovery->db->commit.options.buffer_bytes));
     log_writer_append(recovery->writer, &header, record->payload.data);
+    recovery->position.record = header.number;
     return status_ok();
 }
 
@@ -206,11 +212,14 @@ static struct kvs_status visit_record(void *context, const struct log_replay_rec
         return STATUS(KVS_UNSUPPORTED, "%s/%06llu.log: record %llu is of kind %u, which this version does not know",
                       recovery->db->path, (unsigned long long)recovery->logs[record->log].number,
                       (unsigned long long)record->header.number, record->header.kind);
-    if (recovery->writer != NULL && !record->proven)
-        STATUS_RETURN_IF_ERROR(log_again(recovery, record));
+    /* Inserted first: a memtable that is sealed for it ends at the record before. */
     if (log_record_last_sequence(&record->header) > recovery->flushed_sequence)
         STATUS_RETURN_IF_ERROR(insert_record(recovery, record));
-    recovery->position = (struct position){record->header.number, log_record_last_sequence(&record->header)};
+    if (recovery->writer != NULL && !record->proven)
+        STATUS_RETURN_IF_ERROR(log_again(recovery, record));
+    else
+        recovery->position.record = record->header.number;
+    recovery->position.sequence = log_record_last_sequence(&record->header);
     return status_ok();
 }
 
@@ -230,13 +239,6 @@ static struct kvs_status set_tails_aside(struct recovery *recovery)
                (unsigned long long)end->tail_offset);
     }
     return status_ok();
-}
-
-/* The last record that the old logs keep: what is beyond goes into the new one. */
-static uint64_t last_proven(const struct recovery *recovery)
-{
-    const struct log_replay_report *report = &recovery->report;
-    return report->durable_record < report->last_record ? report->durable_record : report->last_record;
 }
 
 /* Old logs end at their last proven record, those without any go, and the new log begins after it. */
@@ -352,15 +354,14 @@ static struct kvs_status replay_into(struct recovery *recovery, const struct ver
                                      struct prepared_log *made)
 {
     recovery->writer = made->log->writer;
-    recovery->position.record = last_proven(recovery);
-    made->log->before = recovery->position;
-    log_writer_begin(recovery->writer, recovery->position.record + 1);
+    recovery->first_new = recovery->report.next_record;
+    made->log->before.record = recovery->first_new - 1;
+    log_writer_begin(recovery->writer, recovery->first_new);
     recovery->filling = made->memtable;
     made->memtable = NULL;
-    uint64_t last_record = recovery->report.last_record;
     STATUS_RETURN_IF_ERROR(replay(recovery, state->numbers.durable_record, visit_record));
-    if (recovery->count == 0)
-        recovery->position.record = last_record;
+    if (recovery->position.record < recovery->first_new - 1)
+        recovery->position.record = recovery->first_new - 1;
     STATUS_RETURN_IF_ERROR(write_out(recovery->writer));
     if (recovery->report.unproven != 0)
         STATUS_RETURN_IF_ERROR(log_writer_sync(recovery->writer, SYNC_LOG_RECOVERY));

@@ -17,7 +17,8 @@ void segment_blocks_fini(struct segment_blocks *blocks)
 void segment_blocks_add(struct segment_blocks *blocks, struct kvs_slice raw)
 {
     struct segment_kept_block kept = {blocks->count++, NULL};
-    if (!cache_has_room(blocks->cache, raw.size) || !status_is_ok(cache_block_new(blocks->cache, &kept.block, raw.size)))
+    if (!cache_has_room(blocks->cache, raw.size) ||
+        !status_is_ok(cache_block_new(blocks->cache, &kept.block, raw.size)))
         return;
     memcpy(kept.block->bytes, raw.data, raw.size);
     if (!status_is_ok(buffer_append(&blocks->kept, &kept, sizeof kept)))

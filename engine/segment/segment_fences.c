@@ -214,7 +214,8 @@ static void fill(struct fences *fences, struct walk *walk, struct kvs_slice raw,
             fences->levels[level][i] = fences->levels[level - 1][i * FENCES_NODE];
 }
 
-_Static_assert(FENCES_NODE == 1 << 4, "fill shifts by the logarithm of a node's size");
+_Static_assert(FENCES_NODE == 1 << 4,
+               "fill shifts by the logarithm of a node's size, and count_at_or_below counts four times four");
 
 enum kvs_code fences_load(struct fences *fences, const char **flaw, size_t *at, struct kvs_slice raw, uint64_t start)
 {
@@ -252,8 +253,9 @@ static size_t count_at_or_below(const struct fences *fences, uint64_t hint)
     for (int level = fences->level_count - 1; level >= 0; level--) {
         const uint64_t *hints = fences->levels[level] + node * FENCES_NODE;
         size_t below = 0;
-        for (int i = 0; i < FENCES_NODE; i++)
-            below += hints[i] <= hint;
+        for (int i = 0; i < FENCES_NODE / 4; i++)
+            below +=
+                (size_t)(hints[i] <= hint) + (hints[i + 4] <= hint) + (hints[i + 8] <= hint) + (hints[i + 12] <= hint);
         if (below == 0)
             return 0;
         node = node * FENCES_NODE + below - 1;

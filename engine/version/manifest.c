@@ -228,7 +228,7 @@ struct kvs_status manifest_create(struct io *io, struct manifest **manifest, con
                                   const struct manifest_edit *edits, size_t count)
 {
     KVS_ASSERT(count > 0 && first_record > 0 && number > 0);
-    struct manifest *made;
+    struct manifest *made = NULL;
     bool is_unknown = false;
     STATUS_RETURN_IF_ERROR(manifest_new(io, &made, folder, number, first_record));
     struct kvs_status status = write_whole(made, uuid, edits, count);

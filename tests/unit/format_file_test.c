@@ -96,15 +96,14 @@ static void format_file_name_tail_carries_the_number_of_its_log(void **state)
 static void format_file_name_path_too_long_is_an_error(void **state)
 {
     (void)state;
-    char folder[IO_PATH_BYTES];
+    char folder[IO_PATH_BYTES] = {0};
     char path[IO_PATH_BYTES] = "untouched";
-    memset(folder, 'd', sizeof folder);
-    folder[IO_PATH_BYTES - 1 - strlen("/000012.log")] = '\0';
+    memset(folder, 'd', IO_PATH_BYTES - 1 - strlen("/000012.log"));
     assert_int_equal(file_name_path(path, folder, FILE_LOG, 12).code, KVS_OK);
     assert_int_equal(strlen(path), IO_PATH_BYTES - 1);
 
-    strcpy(path, "untouched");
-    strcat(folder, "d");
+    memcpy(path, "untouched", sizeof "untouched");
+    folder[strlen(folder)] = 'd';
     assert_int_equal(file_name_path(path, folder, FILE_LOG, 12).code, KVS_TOO_LARGE);
     assert_int_equal(file_name_path(path, "", FILE_LOG, 12).code, KVS_INVALID);
     assert_string_equal(path, "untouched");

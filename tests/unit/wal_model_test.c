@@ -296,8 +296,10 @@ static void model_flush(struct model *model)
         dropped++;
     }
     model->log_count -= dropped;
-    memmove(model->logs, model->logs + dropped, model->log_count * sizeof model->logs[0]);
-    memmove(model->writers, model->writers + dropped, model->log_count * sizeof model->writers[0]);
+    for (size_t i = 0; i < model->log_count; i++) {
+        model->logs[i] = model->logs[i + dropped];
+        model->writers[i] = model->writers[i + dropped];
+    }
     model->count -= records;
     model->served -= records;
     memmove(model->sequences, model->sequences + records, model->count * sizeof model->sequences[0]);
