@@ -17,6 +17,7 @@ enum { ARENA_ALIGNMENT = 8 };
 struct arena {
     uint8_t *memory;
     size_t capacity;
+    size_t mapped_bytes; /* of a mapping of its own; 0: from the heap */
     _Atomic size_t used; /* written by the one allocating thread, read by statistics: relaxed */
 };
 

@@ -9,8 +9,8 @@
 #ifndef KVS_BASE_RCU_H
 #define KVS_BASE_RCU_H
 
-/* Sections are compiled into their callers, save in sanitizer builds: liburcu's reader records are not aligned as its header says. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Sections are compiled into their callers, save for tools: liburcu's reader records are not aligned as its header says. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang_analyzer__)
 #define RCU_OUT_OF_LINE 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)

@@ -52,10 +52,11 @@ static inline size_t slice_shared_prefix(struct kvs_slice a, struct kvs_slice b)
 static inline uint64_t slice_hint(struct kvs_slice slice, size_t offset)
 {
     uint64_t raw = 0;
-    if (offset < slice.size) {
-        size_t rest = slice.size - offset;
-        memcpy(&raw, (const uint8_t *)slice.data + offset, rest < sizeof raw ? rest : sizeof raw);
-    }
+    size_t rest = offset < slice.size ? slice.size - offset : 0;
+    if (rest >= sizeof raw)
+        memcpy(&raw, (const uint8_t *)slice.data + offset, sizeof raw);
+    else if (rest > 0)
+        memcpy(&raw, (const uint8_t *)slice.data + offset, rest);
     return __builtin_bswap64(raw);
 }
 

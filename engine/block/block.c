@@ -105,38 +105,68 @@ bool block_open(struct block *block, struct block_flaw *flaw, const void *data, 
     return true;
 }
 
-/* Whether a restart point's key is greater than target; its user key is read only where the hints do not decide. */
-static bool restart_is_after(const struct block *block, uint32_t restart, uint64_t target_hint, struct key target)
+static uint64_t restart_hint(const struct block *block, uint32_t restart)
 {
-    uint64_t hint = __builtin_bswap64(coding_get_u64(block->hints + (size_t)restart * BLOCK_HINT_BYTES));
-    if (hint != target_hint)
-        return hint > target_hint;
+    return __builtin_bswap64(coding_get_u64(block->hints + (size_t)restart * BLOCK_HINT_BYTES));
+}
+
+/* How many hints are at or below hint. Few are counted through, which mispredicts no branch. */
+static uint32_t count_at_or_below(const struct block *block, uint64_t hint)
+{
+    uint32_t low = 0, high = block->restart_count;
+    while (high - low > 16) {
+        uint32_t middle = low + (high - low) / 2;
+        if (restart_hint(block, middle) <= hint)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint32_t count = low;
+    for (uint32_t restart = low; restart < high; restart++)
+        count += restart_hint(block, restart) <= hint;
+    return count;
+}
+
+static int compare_restart(const struct block *block, uint32_t restart, struct key target)
+{
     struct block_entry entry;
     block_entry_decode(block_restart_entry(block, restart), &entry);
     struct kvs_slice user = slice_of(entry.suffix, entry.suffix_size);
-    return key_compare(key_of(user, block_trailer(block, restart << block->interval_log2)), target) > 0;
+    return key_compare(key_of(user, block_trailer(block, restart << block->interval_log2)), target);
+}
+
+/* Compare target with the prefix that all keys share: negative or positive where that decides. */
+static int compare_prefix(const struct block *block, struct kvs_slice target)
+{
+    if (block->prefix_size == 0)
+        return 0;
+    struct block_entry first;
+    block_entry_decode(block->entries, &first);
+    size_t limit = target.size < block->prefix_size ? target.size : block->prefix_size;
+    int order = limit == 0 ? 0 : memcmp(target.data, first.suffix, limit);
+    return order == 0 && limit < block->prefix_size ? -1 : order;
 }
 
 enum block_place block_find_restart(const struct block *block, uint32_t *restart, struct key target)
 {
-    if (block->prefix_size != 0) {
-        struct block_entry first;
-        block_entry_decode(block->entries, &first);
-        size_t limit = target.user.size < block->prefix_size ? target.user.size : block->prefix_size;
-        int order = limit == 0 ? 0 : memcmp(target.user.data, first.suffix, limit);
-        if (order != 0 || limit < block->prefix_size)
-            return order > 0 ? BLOCK_AFTER_ALL : BLOCK_BEFORE_ALL;
-    }
+    int order = compare_prefix(block, target.user);
+    if (order != 0)
+        return order > 0 ? BLOCK_AFTER_ALL : BLOCK_BEFORE_ALL;
     uint64_t hint = slice_hint(target.user, block->prefix_size);
-    uint32_t low = 0, high = block->restart_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (restart_is_after(block, middle, hint, target))
-            high = middle;
-        else
-            low = middle + 1;
+    uint32_t high = count_at_or_below(block, hint);
+    if (high == 0)
+        return BLOCK_BEFORE_ALL;
+    if (__builtin_expect(restart_hint(block, high - 1) == hint, 0)) {
+        /* The hints do not decide: keys are compared in full. */
+        for (uint32_t low = 0; low < high;) {
+            uint32_t middle = low + (high - low) / 2;
+            if (compare_restart(block, middle, target) > 0)
+                high = middle;
+            else
+                low = middle + 1;
+        }
     }
-    *restart = low == 0 ? 0 : low - 1;
+    *restart = high == 0 ? 0 : high - 1;
     return BLOCK_WITHIN;
 }
 

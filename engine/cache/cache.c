@@ -15,6 +15,8 @@ enum {
     ALLOCATION_OVERHEAD_BYTES = 16,
 };
 
+_Static_assert(BATCH_FRACTION >= FLOOR_FRACTION, "a batch is smaller than the floor");
+
 struct cache {
     struct memory_budget *budget;
     size_t floor_bytes;
@@ -125,13 +127,14 @@ static void ring_remove_locked(struct cache *cache, struct cache_block *block)
     cache->stats.resident_bytes -= charge_of(block);
 }
 
-/* Move the hand over some blocks; evicted ones are put in front of the list. Returns the bytes evicted. */
+/* Move the hand over some blocks; evicted ones are put in front of the list. It stops a batch below the floor, so that new blocks find room up to
+ * the floor even when all else is used up. Returns the bytes evicted. */
 static size_t sweep_locked(struct cache *cache, struct cache_block **retired, size_t wanted_bytes, size_t *steps)
 {
     size_t evicted = 0;
     for (int i = 0; i<SWEEP_STEPS && * steps> 0 && evicted < wanted_bytes; i++, --*steps) {
         struct cache_block *block = cache->hand;
-        if (block == NULL || cache->stats.resident_bytes - charge_of(block) < cache->floor_bytes) {
+        if (block == NULL || cache->stats.resident_bytes - charge_of(block) < cache->floor_bytes - cache->batch_bytes) {
             *steps = 0;
             break;
         }

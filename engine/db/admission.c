@@ -125,7 +125,7 @@ static struct kvs_status grow_buffer_locked(struct commit *commit, size_t record
 }
 
 /* Write out the buffer, or wait for who does, or for room on the disk. */
-static struct kvs_status make_buffer_room_locked(struct commit *commit, size_t record_bytes)
+struct kvs_status admission_make_buffer_room_locked(struct commit *commit, uint64_t record_bytes)
 {
     if (commit->writing) {
         io_condition_wait(&commit->progress, &commit->lock);
@@ -147,7 +147,7 @@ static struct kvs_status wait_for_locked(struct commit *commit, enum admission r
 {
     switch (reason) {
     case WAIT_BUFFER:
-        return make_buffer_room_locked(commit, record_bytes);
+        return admission_make_buffer_room_locked(commit, record_bytes);
     case WAIT_PIECE:
     case WAIT_LOG:
         if (!status_is_ok(commit->no_space))

@@ -175,7 +175,7 @@ struct kvs_status commit_await(struct commit *commit, uint64_t sequence, enum kv
 
 /* Note a caller that is to be told when admission is worth another try, and start what makes room. */
 static struct kvs_status refuse_locked(struct commit *commit, enum admission reason, uint64_t until_ns,
-                                       struct ready_request *request)
+                                       uint64_t record_bytes, struct ready_request *request)
 {
     if ((reason == WAIT_LOG || reason == WAIT_PIECE) && !status_is_ok(commit->no_space))
         return status_restore_text(commit->no_space, commit->no_space_text);
@@ -187,7 +187,7 @@ static struct kvs_status refuse_locked(struct commit *commit, enum admission rea
     if (reason == WAIT_PACE && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))
         commit->ready_at_ns = until_ns;
     if (reason == WAIT_BUFFER)
-        commit->drain_wanted = true;
+        commit->drain_bytes = record_bytes > commit->drain_bytes ? record_bytes : commit->drain_bytes;
     io_condition_signal(reason == WAIT_SYNC ? &commit->syncer.wake : &commit->writer.wake);
     return STATUS(KVS_BUSY, "the write is not admitted at this moment");
 }
@@ -209,7 +209,7 @@ static struct kvs_status apply_chunk(struct commit *commit, size_t *applied, con
             enum admission reason =
                 admission_ask_locked(commit, &until_ns, batch->table_cost, log_record_bytes(batch->size));
             if (reason != ADMITTED) {
-                status = refuse_locked(commit, reason, until_ns, request);
+                status = refuse_locked(commit, reason, until_ns, log_record_bytes(batch->size), request);
                 break;
             }
             apply_locked(commit, batch, hashes[i]);

@@ -151,7 +151,7 @@ struct commit {
     struct ready_request *ready; /* callers answered BUSY */
     uint64_t ready_at_ns;        /* the pace lets them in then; 0: at the next room */
     bool ready_now;
-    bool drain_wanted; /* an asynchronous caller found the buffer full */
+    uint64_t drain_bytes; /* a caller that was answered BUSY needs this much room in the log's buffer; 0: none does */
 
     /* Counters: lock. */
     uint64_t writes, write_bytes, log_bytes, log_writes, log_syncs, log_sync_ns_max;

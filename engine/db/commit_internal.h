@@ -20,6 +20,9 @@ enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, s
 /* Wait until a batch is admitted; then nothing may come between this and its application. Errors: POISONED, NO_SPACE, and what a write gave. */
 KVS_MUST_USE struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch);
 
+/* Write out the buffer, or wait for who does; give it memory for a record that is larger than it. May wake without having done so. Errors: NO_MEMORY. */
+KVS_MUST_USE struct kvs_status admission_make_buffer_room_locked(struct commit *commit, uint64_t record_bytes);
+
 /* Whether the active memtable was sealed and replaced by the prepared one. */
 bool rotate_locked(struct commit *commit);
 

@@ -10,6 +10,7 @@
 #ifndef KVS_DB_DB_H
 #define KVS_DB_DB_H
 
+#include "base/fork_guard.h"
 #include "cache/cache.h"
 #include "db/commit.h"
 #include "db/snapshot.h"
@@ -37,6 +38,7 @@ struct recovery_counts {
 
 struct kvs_db {
     struct counter_stripe counters[COUNTER_STRIPES];
+    struct fork_guard guard;
     struct io *io;
     char *path;
     struct kvs_options options; /* owner points into owner below */
@@ -62,6 +64,14 @@ KVS_MUST_USE struct kvs_status db_open(struct kvs_db **db, struct io *io, const 
 /* Say something to the log function of the options, if there is one. Under no lock. */
 __attribute__((format(printf, 3, 4))) void db_log(const struct kvs_db *db, enum kvs_log_level level, const char *format,
                                                   ...);
+
+/* Refuse to work in a child of the process that opened the database: its threads are not there. Errors: INVALID. */
+KVS_MUST_USE static inline struct kvs_status db_check_process(const struct kvs_db *db)
+{
+    if (__builtin_expect(fork_guard_is_parent(&db->guard), 1))
+        return status_ok();
+    return STATUS(KVS_INVALID, "%s was opened before this process was forked: open it again here", db->path);
+}
 
 /* The stripe of this thread. */
 struct counter_stripe *db_counters(struct kvs_db *db);

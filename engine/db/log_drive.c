@@ -92,6 +92,7 @@ void log_write_step_locked(struct commit *commit)
         commit->full_until_ns = 0;
         settle_logs(commit);
         io_condition_broadcast(&commit->room);
+        log_thread_room_locked(commit);
     } else {
         note_write_failure(commit, status);
     }
@@ -167,6 +168,7 @@ void log_sync_step_locked(struct commit *commit)
     if (status_is_ok(commit->failure))
         sync_written_locked(commit);
     commit->syncing = false;
+    log_thread_room_locked(commit);
     commit_publish_locked(commit);
 }
 

@@ -103,17 +103,20 @@ static bool interval_sync_locked(struct commit *commit)
     return true;
 }
 
-/* Empty the buffer for a caller that may not do it itself. */
+/* Make room in the buffer for a caller that may not do it itself. Returns whether it tried. */
 static bool drain_locked(struct commit *commit)
 {
-    if (!commit->drain_wanted || commit->writing || !status_is_ok(commit->failure))
+    uint64_t bytes = commit->drain_bytes;
+    if (bytes == 0 || commit->writing || !status_is_ok(commit->failure))
         return false;
     if (commit->full_until_ns != 0 && io_monotonic_ns(commit->io) < commit->full_until_ns)
         return false;
-    commit->drain_wanted = false;
-    log_write_step_locked(commit);
-    if (commit->full_until_ns != 0)
-        commit->drain_wanted = true;
+    commit->drain_bytes = 0;
+    struct kvs_status status = admission_make_buffer_room_locked(commit, bytes);
+    if (commit->full_until_ns != 0 && commit->drain_bytes < bytes)
+        commit->drain_bytes = bytes;
+    if (!status_is_ok(status))
+        log_thread_room_locked(commit); /* the caller meets the shortage itself, or finds it gone */
     return true;
 }
 

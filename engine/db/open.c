@@ -148,6 +148,7 @@ static void dismantle(struct kvs_db *db)
     workers_fini(db);
     snapshots_fini(&db->snapshots);
     io_unlock(db->lock);
+    fork_guard_fini(&db->guard);
     free(db->path);
     free(db);
 }
@@ -178,7 +179,9 @@ struct kvs_status db_open(struct kvs_db **db, struct io *io, const char *path, c
     STATUS_RETURN_IF_ERROR(options_check(options));
     struct kvs_db *made;
     STATUS_RETURN_IF_ERROR(allocate(&made, io, path, options));
-    struct kvs_status status = lock_folder(made);
+    struct kvs_status status = fork_guard_init(&made->guard);
+    if (status_is_ok(status))
+        status = lock_folder(made);
     if (status_is_ok(status))
         status = cache_new(&made->cache, io, &made->budget);
     if (status_is_ok(status)) {
@@ -208,6 +211,7 @@ struct kvs_status kvs_close(struct kvs_db *db)
 {
     if (db == NULL)
         return status_ok();
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     int64_t handles = db_handle_count(db);
     if (handles != 0)
         return STATUS(KVS_BUSY, "%lld values, iterators or snapshots of %s are still held", (long long)handles,

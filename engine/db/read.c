@@ -186,6 +186,7 @@ static struct kvs_status find_and_hold(struct lookup *lookup, enum outcome *outc
 struct kvs_status kvs_get(struct kvs_db *db, struct kvs_value *value, bool *found, struct kvs_slice key,
                           const struct kvs_read_options *options)
 {
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     STATUS_RETURN_IF_ERROR(batch_check_key(key));
     struct lookup lookup = begin(db, key);
     enum outcome outcome;
@@ -199,6 +200,7 @@ struct kvs_status kvs_get(struct kvs_db *db, struct kvs_value *value, bool *foun
 struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_bytes, bool *found, struct kvs_slice key,
                                size_t capacity, const struct kvs_read_options *options)
 {
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     STATUS_RETURN_IF_ERROR(batch_check_key(key));
     struct lookup lookup = begin(db, key);
     rcu_enter();
@@ -232,6 +234,7 @@ struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_by
 struct kvs_status kvs_multi_get(struct kvs_db *db, struct kvs_value *values, bool *found, const struct kvs_slice *keys,
                                 size_t key_count, const struct kvs_read_options *options)
 {
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     for (size_t i = 0; i < key_count; i++)
         STATUS_RETURN_IF_ERROR(batch_check_key(keys[i]));
     /* One view and, after it, one horizon: all keys as of one moment. */

@@ -100,6 +100,7 @@ struct kvs_status kvs_iterator_new(struct kvs_iterator **iterator, struct kvs_db
 {
     static const struct kvs_iterator_options everything;
     struct bounds bounds;
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     struct kvs_status status = combine_bounds(&bounds, options == NULL ? &everything : options);
     struct kvs_iterator *made = calloc(1, sizeof *made);
     if (status_is_ok(status) && made == NULL)
@@ -188,6 +189,7 @@ struct kvs_status kvs_iterator_status(const struct kvs_iterator *iterator)
 
 struct kvs_status kvs_snapshot_new(struct kvs_snapshot **snapshot, struct kvs_db *db)
 {
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     struct kvs_snapshot *made = malloc(sizeof *made);
     if (made == NULL)
         return STATUS(KVS_NO_MEMORY, "no memory for a snapshot");

@@ -35,6 +35,7 @@ static struct kvs_status verify_version(struct version *version, struct verifica
 struct kvs_status kvs_verify(struct kvs_db *db, kvs_progress_function *progress, void *context)
 {
     struct verification verification = {.progress = progress, .context = context};
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     struct view *view = views_acquire(&db->views);
     struct kvs_status status = verify_version(view->version, &verification);
     view_unref(view);

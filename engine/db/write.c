@@ -17,6 +17,7 @@ const char *kvs_status_text(struct kvs_status status)
 
 static struct kvs_status check_writable(const struct kvs_db *db)
 {
+    STATUS_RETURN_IF_ERROR(db_check_process(db));
     if (db->options.read_only)
         return STATUS(KVS_INVALID, "%s is open read-only", db->path);
     return status_ok();

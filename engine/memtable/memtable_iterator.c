@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-/* Stands on the entry after spot. The leaf and its order are those that a search found, perhaps replaced or grown since; the fences lead on
- * to its neighbours as they are now. Nothing that was there at the search is missed: it lies in that leaf or beyond a fence. */
+/* Stands on the entry after spot. The leaf and its order are those that a search found, perhaps replaced or grown
+ * since; the fences lead on to its neighbours as they are now. Nothing that was there at the search is missed: it lies
+ * in that leaf or beyond a fence. */
 struct memtable_iterator {
     struct iterator iterator;
     struct memtable *memtable;
@@ -55,8 +56,8 @@ static struct kvs_status show_nothing(struct memtable_iterator *self)
     return status_ok();
 }
 
-/* From the end of a leaf go on to its upper fence, which is the first entry of the next. A leaf that was found in the middle of its split
- * may have entries beyond the fence, which have been shown: then go on behind the last of them. */
+/* From the end of a leaf go on to its upper fence, which is the first entry of the next. A leaf that was found in the
+ * middle of its split may have entries beyond the fence, which have been shown: then go on behind the last of them. */
 static void spot_cross_upper(const struct tree *tree, struct tree_spot *spot)
 {
     const struct entry *fence = tree_entry(tree, spot->upper);

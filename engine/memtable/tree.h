@@ -1,31 +1,36 @@
 /* tree.h -- the sorted structure of a memtable: a B+tree of entries and nodes in one arena.
  *
  * Role      Private to the room. tree_search.c reads, tree_insert.c and tree_split.c write.
- * Format    Everything in the arena is named by its place, its distance from the arena's start in units of 8 bytes, so that
- *           a node of the width below fits two cache lines.
+ * Format    Everything in the arena is named by its place, its distance from the arena's start in units of 8 bytes, so
+ *           that a node of the width below fits two cache lines.
  *
- *           An entry is a trailer, two sizes, the key's bytes and the value's bytes. It is written once, before it is published.
+ *           An entry is a trailer, two sizes, the key's bytes and the value's bytes. It is written once, before it is
+ *           published.
  *
- *           A node is a set of slots, a hint and a key in each, and one order word that says how many slots are taken and how they
- *           sort. In a leaf a key is an entry. In an inner node it is a separator: the first entry of the child at its right, as of
- *           the split that made that child. Slots are taken from the first on and never given up or reused.
+ *           A node is a set of slots, a hint and a key in each, and one order word that says how many slots are taken
+ *           and how they sort. In a leaf a key is an entry. In an inner node it is a separator: the first entry of the
+ *           child at its right, as of the split that made that child. Slots are taken from the first on and never given
+ *           up or reused.
  *
- *           What may be routed to a node lies between its fences, the separators at either side of it on the way from the root
- *           (none on the outer edges). All of that begins with the bytes that the two fences share: the node's prefix. A hint is the
- *           4 bytes of a key after the prefix. Unequal hints decide a comparison without a look at the entry.
+ *           What may be routed to a node lies between its fences, the separators at either side of it on the way from
+ *           the root (none on the outer edges). All of that begins with the bytes that the two fences share: the node's
+ *           prefix. A hint is the 4 bytes of a key after the prefix. Unequal hints decide a comparison without a look
+ *           at the entry.
  * Threads   One writer, any number of readers that never wait. Three kinds of words change after a node is published:
- *             order     release store by the writer once the slot that it adds is written; readers load it with acquire, so all
- *                       plain fields of the slots it names are seen, and are never written again;
- *             children  release store when a child has been replaced by a copy, and of the root word likewise: the copy is complete
- *                       before it is reachable, which the acquire load of the reader pairs with;
- *             hints     relaxed on both sides: a search looks at the hints of all slots at once and masks those that the order
- *                       word it has read does not name. For those it names, the order word's acquire makes the value visible.
- *           A full leaf is not changed but replaced by two: first the parent gets the right one, by an order store, then its pointer to
- *           the old leaf is swung to the left one. Between the two stores the old leaf still serves for the left. A full inner
- *           node is replaced likewise, in its parent or as the root. A reader that comes to an old node finds there
- *           all that was inserted before it came, for nothing is removed from a node. It must not combine an order from before
- *           the first store with a pointer from after the second: so it reads the order again after the pointer, and
- *           starts over in that node if it has changed (14 times at most). No node is freed before the tree.
+ *             order     release store by the writer once the slot that it adds is written; readers load it with
+ *                       acquire, so all plain fields of the slots it names are seen, and are never written again;
+ *             children  release store when a child has been replaced by a copy, and of the root word likewise: the copy
+ *                       is complete before it is reachable, which the acquire load of the reader pairs with;
+ *             hints     relaxed on both sides: a search looks at the hints of all slots at once and masks those that
+ *                       the order word it has read does not name. For those it names, the order word's acquire makes
+ *                       the value visible.
+ *           A full leaf is not changed but replaced by two: first the parent gets the right one, by an order store,
+ *           then its pointer to the old leaf is swung to the left one. Between the two stores the old leaf still serves
+ *           for the left. A full inner node is replaced likewise, in its parent or as the root. A reader that comes to
+ *           an old node finds there all that was inserted before it came, for nothing is removed from a node. It must
+ *           not combine an order from before the first store with a pointer from after the second: so it reads the
+ *           order again after the pointer, and starts over in that node if it has changed (14 times at most). No node
+ *           is freed before the tree.
  */
 #ifndef KVS_MEMTABLE_TREE_H
 #define KVS_MEMTABLE_TREE_H
@@ -34,8 +39,8 @@
 #include "base/key.h"
 
 /* NODE_WIDTH       slots of a node; 4 bits each and 4 for their number make the order word
- * TREE_MAX_HEIGHT  levels of inner nodes; a split leaves each half room for three separators, so each level has at most a quarter of the nodes
- *                  of the one below, of which there are fewer than places */
+ * TREE_MAX_HEIGHT  levels of inner nodes; each of them but the root has four children or more, and an arena has room
+ *                  for fewer than 4 to the 15th leaves */
 enum { NODE_WIDTH = 14, TREE_MAX_HEIGHT = 16, PLACE_BYTES = 8, CACHE_LINE_BYTES = 64 };
 
 /* No entry is there: the arena begins with a leaf. */
@@ -59,7 +64,8 @@ struct node {
     uint32_t keys[NODE_WIDTH];
 };
 
-/* children  of each slot, the child with the keys at or above its separator; in the last, the child below all separators */
+/* children  of each slot, the child with the keys at or above its separator; in the last, the child below all
+ *           separators */
 struct inner_node {
     struct node node;
     _Atomic uint32_t children[NODE_WIDTH + 1];
@@ -70,7 +76,8 @@ _Static_assert(sizeof(struct inner_node) == 3 * CACHE_LINE_BYTES, "and its child
 _Static_assert(4 + 4 * NODE_WIDTH <= 64, "the order of a node is one word");
 
 /* root               place of the root in the low half, levels of inner nodes above the leaves in the high half
- * held               bytes of the arena that are kept for splits of inner nodes and copies of the edges, see tree_insert.c; relaxed
+ * held               bytes of the arena that are kept for splits of inner nodes and copies of the edges, see
+ *                    tree_insert.c; relaxed
  * prefix             bytes that all entries share, as known at the edges; the writer's
  * edge_copies_left   how often the prefix may still be shortened; the writer's
  * rightmost          the leaf of the greatest keys; the writer's */
@@ -103,7 +110,8 @@ struct memtable;
 /* The tree of a memtable, for its iterators. */
 const struct tree *memtable_tree(const struct memtable *memtable);
 
-/* A position between two entries of a leaf, as a search left it: it keeps the order that it read, so that entries which are inserted later do not move it.
+/* A position between two entries of a leaf, as a search left it: it keeps the order that it read, so that entries which
+ * are inserted later do not move it.
  *
  * position      entries of the leaf that sort before what was searched
  * lower, upper  the leaf's fences, PLACE_NONE at the edges of the tree */
@@ -177,7 +185,8 @@ static inline uint64_t node_order(const struct node *node)
     return atomic_load_explicit(&node->order, memory_order_acquire);
 }
 
-/* Four bytes of the user key after prefix as a big-endian number, zeros where it ends: if a sorts before b, the hint of a is at most that of b. */
+/* Four bytes of the user key after prefix as a big-endian number, zeros where it ends: if a sorts before b, the hint of
+ * a is at most that of b. */
 static inline uint32_t key_hint(struct kvs_slice user, size_t prefix)
 {
     uint32_t raw = 0;
@@ -198,7 +207,8 @@ static inline unsigned inner_child_index(uint64_t order, unsigned rank)
     return (unsigned)(children >> (4 * rank)) & 15;
 }
 
-/* Whether a user key sorts before (negative) or after (positive) all that begins with the prefix of a root above leaves, or begins with it (0). */
+/* Whether a user key sorts before (negative) or after (positive) all that begins with the prefix of a root above
+ * leaves, or begins with it (0). */
 static inline int root_compare_prefix(const struct tree *tree, const struct node *root, struct kvs_slice user)
 {
     size_t shorter = user.size < root->prefix ? user.size : root->prefix;
@@ -206,7 +216,8 @@ static inline int root_compare_prefix(const struct tree *tree, const struct node
     return sign != 0 ? sign : -(user.size < root->prefix);
 }
 
-/* The number of the node's keys, as far as order names them, that sort before key; equal says whether the next one is key itself. */
+/* The number of the node's keys, as far as order names them, that sort before key; equal says whether the next one is
+ * key itself. */
 unsigned node_rank(const struct tree *tree, const struct node *node, uint64_t order, bool *equal, struct key key);
 
 /* Errors: NO_MEMORY. */
@@ -224,7 +235,8 @@ void tree_insert(struct tree *tree, struct key key, struct kvs_slice value);
 /* The first entry at or after key that has the same user key, or NULL. */
 const struct entry *tree_find(const struct tree *tree, struct key key);
 
-/* The spot before the first entry at or after key: in the leaf where key belongs, so it may be at the leaf's end with the entry being the upper fence. */
+/* The spot before the first entry at or after key: in the leaf where key belongs, so it may be at the leaf's end with
+ * the entry being the upper fence. */
 void tree_seek(const struct tree *tree, struct tree_spot *spot, struct key key);
 
 /* The spot after the last entry before key, in the leaf that has it; at position 0 only where there is none. */

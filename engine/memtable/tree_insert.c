@@ -7,16 +7,17 @@ static size_t entry_size(size_t key_bytes, size_t value_bytes)
     return (bytes + PLACE_BYTES - 1) & ~(size_t)(PLACE_BYTES - 1);
 }
 
-/* An insertion takes an entry and, where its leaf is full, at most two leaves, with the padding before the first of them.
- * A split of a leaf adds a separator to an inner node; that may split it, and so on to the root. This chain is paid for as it
- * builds up: a separator that is added to an inner node is charged INNER_CHARGE, an inner node, and one charge is held in the arena
- * for each separator that a node has of its last INNER_SLACK, three. A split leaves no node with any of those. So a separator
+/* An insertion takes an entry and, where its leaf is full, at most two leaves, with the padding before the first of
+ * them. A split of a leaf adds a separator to an inner node; that may split it, and so on to the root. This chain is
+ * paid for as it builds up: a separator that is added to an inner node is charged INNER_CHARGE, an inner node, and one
+ * charge is held in the arena for each separator that a node has of its last INNER_SLACK, three. A split leaves no node
+ * with any of those. So a separator
  *   where there is room     takes nothing, and at most one charge more is held: 1 node;
- *   in a full node          takes two nodes, frees three charges that were held, and is charged again in the parent: 2 - 3 + 1 = 0 nodes;
+ *   in a full node          takes two nodes, frees three charges and is charged in the parent: 2 - 3 + 1 = 0 nodes;
  *   in a full root          takes three nodes and frees three charges: 0 nodes;
- *   above a leaf, the root  takes a node;
- * which its own charge covers each time. So tree_room, what is neither taken nor held, shrinks by tree_cost at most. Copies of the edges are held
- * from the start, in addition to the capacity. */
+ *   above a leaf, the root  takes one node;
+ * which its own charge covers each time. So tree_room, what is neither taken nor held, shrinks by tree_cost at most.
+ * Copies of the edges are held from the start, in addition to the capacity. */
 size_t tree_cost(size_t key_bytes, size_t value_bytes)
 {
     return entry_size(key_bytes, value_bytes) + NODE_PADDING + 2 * sizeof(struct node) + INNER_CHARGE;
@@ -52,6 +53,7 @@ static void path_find(const struct tree *tree, struct path *path, struct key key
 
 static uint32_t entry_new(struct tree *tree, struct key key, struct kvs_slice value)
 {
+    KVS_ASSERT(key.user.size <= UINT32_MAX && value.size <= UINT32_MAX);
     struct entry *entry = arena_alloc(&tree->arena, entry_size(key.user.size, value.size));
     entry->trailer = key.trailer;
     entry->key_bytes = (uint32_t)key.user.size;

@@ -88,9 +88,9 @@ struct step {
     const struct node *child;
 };
 
-/* Whether a child was found by an order that is still the node's. Else the child may have been split in between and the one found be only the left
- * part of what the order says it is. The acquire load of such a child makes the order that was stored before it visible
- * here. The order changes as often as a node has slots at most, and so do attempts fail. */
+/* Whether a child was found by an order that is still the node's. Else the child may have been split in between and the
+ * one found be only the left part of what the order says it is. The acquire load of such a child makes the order that
+ * was stored before it visible here. The order changes no more often than a node has slots, nor do attempts fail. */
 static inline bool step_is_valid(const struct node *node, const struct step *step)
 {
     return atomic_load_explicit(&node->order, memory_order_relaxed) == step->order;

@@ -59,7 +59,8 @@ void node_add(const struct tree *tree, struct node *node, unsigned position, uin
     atomic_store_explicit(&node->order, order_insert(order, position), memory_order_release);
 }
 
-/* Sorted keys on the way from one node to others. Their hints come along: a key lies far away in memory, and most often the prefix stays the same. */
+/* Sorted keys on the way from one node to others. Their hints come along: a key lies far away in memory, and most often
+ * the prefix stays the same. */
 struct run {
     unsigned count;
     uint32_t prefix;
@@ -154,15 +155,16 @@ static void inner_children(const struct inner_node *inner, uint32_t *children)
         children[i] = atomic_load_explicit(&inner->children[inner_child_index(order, i)], memory_order_relaxed);
 }
 
-/* Whether a full node was filled in ascending order of late, and so probably will be again: its last slots sort last. */
+/* Whether a full node was filled in ascending order of late, and so probably will be again: its last slots sort last.
+ * */
 static bool node_ascends(const struct node *node)
 {
     unsigned shift = 4 + 4 * (NODE_WIDTH - 4);
     return node_order(node) >> shift == order_of_sorted(NODE_WIDTH) >> shift;
 }
 
-/* Leave a leaf full and begin the next with the new entry alone. Where the leaf's hints do not tell its entries apart it is replaced by a copy:
- * now that it has an upper fence, its prefix may be longer. */
+/* Leave a leaf full and begin the next with the new entry alone. Where the leaf's hints do not tell its entries apart
+ * it is replaced by a copy: now that it has an upper fence, its prefix may be longer. */
 static struct split leaf_split_end(struct tree *tree, const struct path *path, uint32_t entry)
 {
     struct node *leaf = path->leaf;
@@ -213,8 +215,8 @@ static struct split inner_split(struct tree *tree, const struct path *path, unsi
     return (struct split){tree_place(tree, left), separator, tree_place(tree, right)};
 }
 
-/* Publish the split of a child in an inner node with a free slot. The first store makes the right node reachable, the second the
- * left; between them the old child still serves for the left. */
+/* Publish the split of a child in an inner node with a free slot. The first store makes the right node reachable, the
+ * second the left; between them the old child still serves for the left. */
 static void inner_publish(struct tree *tree, struct inner_node *inner, unsigned rank, struct split split)
 {
     uint64_t order = node_order(&inner->node);
@@ -258,8 +260,8 @@ static uint32_t first_prefix(const struct tree *tree, const struct node *leaf, u
     return (uint32_t)slice_shared_prefix(key_at(tree, least), key_at(tree, greatest));
 }
 
-/* Leave full leaves behind where entries come in ascending order, but not twice the same one: descending entries between it and the next would
- * get a leaf each. */
+/* Leave full leaves behind where entries come in ascending order, but not twice the same one: descending entries
+ * between it and the next would get a leaf each. */
 void leaf_split(struct tree *tree, const struct path *path, unsigned position, uint32_t entry)
 {
     const struct node *leaf = path->leaf;

@@ -30,8 +30,8 @@ void node_add(const struct tree *tree, struct node *node, unsigned position, uin
 /* Split the full leaf at the end of path and the full nodes above it, with an entry added at position. */
 void leaf_split(struct tree *tree, const struct path *path, unsigned position, uint32_t entry);
 
-/* Give the nodes at the edges of the tree a prefix that user has too: it is about to be inserted and does not begin with the tree's. After
- * EDGE_COPIES_MAX times the prefix is given up, lest every insertion copies the edges. */
+/* Give the nodes at the edges of the tree a prefix that user has too: it is about to be inserted and does not begin
+ * with the tree's. After EDGE_COPIES_MAX times the prefix is given up, lest every insertion copies the edges. */
 void edges_shorten_prefix(struct tree *tree, struct kvs_slice user);
 
 #endif

@@ -146,6 +146,37 @@ static void db_apply_busy_comes_back(void **state)
     ok(kvs_close(db));
 }
 
+/* A batch above the log buffer's size goes through for a writer that must not block, too. */
+static void db_apply_large_batch_passes(void **state)
+{
+    struct kvs_options options = tiny_options();
+    struct kvs_db *db;
+    struct answer answer;
+    struct kvs_batch *batch;
+    static char value[300000];
+    uint64_t sequence;
+    answer_init(&answer);
+    ok(kvs_open(&db, *state, &options));
+    ok(kvs_batch_new(&batch));
+    memset(value, 'v', sizeof value - 1);
+    ok(kvs_batch_put(batch, text("a"), text(value)));
+    const struct kvs_batch *one = batch;
+    for (int tries = 0; tries < 100; tries++) {
+        size_t applied;
+        struct kvs_status status = kvs_apply(db, &sequence, &applied, &one, 1, take_ready, &answer);
+        if (kvs_ok(status))
+            break;
+        assert_int_equal(status.code, KVS_BUSY);
+        await(&answer);
+        assert_true(tries < 99);
+    }
+    ok(kvs_sync_async(db, sequence, KVS_PUBLISHED, take_status, &answer));
+    await(&answer);
+    expect_get(db, "a", value);
+    kvs_batch_free(batch);
+    ok(kvs_close(db));
+}
+
 /* In mode interval an unsynced write becomes durable by itself. */
 static void db_interval_syncs_by_itself(void **state)
 {
@@ -196,7 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         on_folder(db_apply_then_publish_always), on_folder(db_apply_then_publish_os),
         on_folder(db_apply_then_durable_os),     on_folder(db_apply_then_publish_interval),
-        on_folder(db_apply_busy_comes_back),     on_folder(db_interval_syncs_by_itself),
+        on_folder(db_apply_busy_comes_back), on_folder(db_apply_large_batch_passes),     on_folder(db_interval_syncs_by_itself),
         on_folder(db_close_answers_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "db_support.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static struct kvs_db *reopen(struct kvs_db *db, const char *path, const struct kvs_options *options)
 {
@@ -274,6 +275,27 @@ static void db_destroy_removes_only_a_database(void **state)
     fails(KVS_NOT_FOUND, kvs_destroy("/tmp/kvstore-no-such-folder"));
 }
 
+/* A forked child has none of the engine's threads: it is told so instead of hanging, and the parent goes on. */
+static void db_forked_child_is_refused(void **state)
+{
+    struct kvs_db *db;
+    int status;
+    ok(kvs_open(&db, *state, NULL));
+    ok(kvs_put(db, text("k"), text("v"), NULL));
+    pid_t child = fork();
+    if (child == 0) {
+        struct kvs_value value;
+        bool found;
+        bool is_refused = kvs_get(db, &value, &found, text("k"), NULL).code == KVS_INVALID &&
+                          kvs_put(db, text("k"), text("w"), NULL).code == KVS_INVALID && kvs_close(db).code == KVS_INVALID;
+        _exit(is_refused ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    expect_get(db, "k", "v");
+    ok(kvs_close(db));
+}
+
 #define on_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -289,6 +311,7 @@ int main(void)
         on_folder(db_large_batch_passes),
         on_folder(db_read_only_sees_all_and_refuses_writes),
         on_folder(db_destroy_removes_only_a_database),
+        on_folder(db_forked_child_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
