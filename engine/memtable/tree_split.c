@@ -155,8 +155,7 @@ static void inner_children(const struct inner_node *inner, uint32_t *children)
         children[i] = atomic_load_explicit(&inner->children[inner_child_index(order, i)], memory_order_relaxed);
 }
 
-/* Whether a full node was filled in ascending order of late, and so probably will be again: its last slots sort last.
- * */
+/* Whether a full node was filled in ascending order of late, and so may be again: its last slots sort last. */
 static bool node_ascends(const struct node *node)
 {
     unsigned shift = 4 + 4 * (NODE_WIDTH - 4);

@@ -13,10 +13,10 @@ enum key_pattern {
     KEYS_DESCENDING, /* the same, downwards */
     KEYS_INWARD,     /* from both ends to the middle */
     KEYS_STREAMS,    /* ascending in several places by turns */
-    KEYS_STAIRS, /* 15 upwards, then some downwards below the last: splits at the end of leaves that go on in their middle */
-    KEYS_VERSIONS,  /* few keys, many versions */
-    KEYS_NESTED,    /* prefixes of each other, telling apart by zero bytes */
-    KEYS_UNSHARING, /* each shares a byte less with those before */
+    KEYS_STAIRS,     /* some upwards, then some downwards below the last: full leaves that go on */
+    KEYS_VERSIONS,   /* few keys, many versions */
+    KEYS_NESTED,     /* prefixes of each other, telling apart by zero bytes */
+    KEYS_UNSHARING,  /* each shares a byte less with those before */
     KEYS_PATTERN_COUNT
 };
 

@@ -169,7 +169,8 @@ static void run_pattern(struct model *model, enum key_pattern pattern)
     memtable_unref(memtable);
 }
 
-/* Any read would return something else than what was written: every operation against a sorted array, after every insertion. */
+/* Any read would return something else than what was written: every operation against a sorted array, after every
+ * insertion. */
 static void memtable_random_operations_agree_with_sorted_array(void **state)
 {
     (void)state;

@@ -117,7 +117,7 @@ static void memtable_many_versions_of_one_key_are_all_found(void **state)
     memtable_unref(memtable);
 }
 
-/* Keys that differ only by zero bytes at their ends would be taken for each other, since hints are padded with zeros. */
+/* Keys that differ only by zero bytes at their ends would be taken for each other, as hints are padded with zeros. */
 static void memtable_keys_of_zero_bytes_are_told_apart_by_length(void **state)
 {
     (void)state;
@@ -232,7 +232,8 @@ static void expect_all(const struct memtable *memtable, enum key_pattern pattern
     }
 }
 
-/* A batch that was admitted would abort the process half applied if an insertion could cost more than memtable_cost says. */
+/* A batch that was admitted would abort the process half applied if an insertion could cost more than memtable_cost
+ * says. */
 static void memtable_filled_to_the_brim_never_runs_out(void **state)
 {
     (void)state;
@@ -267,7 +268,8 @@ static void memtable_holds_a_batch_of_the_cost_it_was_made_for(void **state)
     }
 }
 
-/* Splits that waste the arena would make flushes small and many: beside 16 bytes of header, an entry may take 56 for nodes. */
+/* Splits that waste the arena would make flushes small and many: beside 16 bytes of header, an entry may take 56 for
+ * nodes. */
 static void memtable_nodes_take_few_bytes_per_entry(void **state)
 {
     (void)state;

@@ -11,8 +11,8 @@
 
 enum { ENTRIES = 20000, READERS = 3 };
 
-/* Entry number n has sequence number n; published is the last whose insertion is over. wrong counts what readers did not
- * find as it should be. */
+/* Entry number n has sequence number n; published is the last whose insertion is over. wrong counts what readers did
+ * not find as it should be. */
 struct shared {
     struct memtable *memtable;
     enum key_pattern pattern;
