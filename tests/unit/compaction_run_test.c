@@ -53,6 +53,7 @@ struct history {
     uint64_t seed;
     unsigned key_count;
     unsigned tombstones;
+    uint64_t level_base_bytes;
     _Atomic bool stop;
 };
 
@@ -84,6 +85,7 @@ static struct history *history_new(uint64_t seed, unsigned key_count, unsigned t
     history->seed = seed;
     history->key_count = key_count;
     history->tombstones = tombstones;
+    history->level_base_bytes = 2000;
     world_create(&history->world);
     return history;
 }
@@ -133,7 +135,7 @@ static struct kvs_status flush(struct history *history, size_t count)
 /* Pick a job and carry it out; did: out, whether there was one. */
 static struct kvs_status compact_once(struct history *history, bool *did, bool all, struct compaction_result *counts)
 {
-    static const struct compaction_options options = {.level_base_bytes = 2000, .segment_bytes = 600};
+    struct compaction_options options = {.level_base_bytes = history->level_base_bytes, .segment_bytes = 600};
     struct compaction_environment environment = environment_of(history);
     struct version *version = version_set_current(history->world.set);
     struct compaction_shape shape;
@@ -258,6 +260,7 @@ static void compaction_random_history_reads_like_the_model(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         struct history *history = history_new(seed * 7919, seed % 2 == 0 ? 60 : 400, (unsigned)seed % 5 * 2);
+        history->level_base_bytes = seed < 4 ? 200 : 2000; /* many levels, or few */
         for (int round = 0; round < 40; round++) {
             bool did = true;
             assert_ok(flush(history, 10 + random_below(&history->seed, 80)));
@@ -502,6 +505,7 @@ static struct history *history_on_new_disk(uint64_t *call_count)
     history->seed = 20;
     history->key_count = 50;
     history->tombstones = 3;
+    history->level_base_bytes = 2000;
     world_mount(&history->world, world_new_disk(1));
     *call_count = io_mem_call_count(history->world.mem);
     return history;

@@ -186,7 +186,7 @@ static void memtable_random_operations_agree_with_sorted_array(void **state)
     free(model);
 }
 
-/* Walk over what the first entries of a pattern left while the others are inserted; those must all be shown, in order. */
+/* Walk over what the first half of a pattern left while the rest is inserted: all of that must be shown, in order. */
 static void run_live(struct model *model, enum key_pattern pattern, bool backwards)
 {
     struct memtable *memtable = NULL;

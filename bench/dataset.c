@@ -1,0 +1,42 @@
+#include "bench/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE_BYTES = 100, PRINTABLE_FIRST = ' ', PRINTABLE_COUNT = 95 };
+
+static void fill_pool(char *pool, size_t size, uint64_t seed)
+{
+    struct random random = {hash_mix(seed, 1)};
+    for (size_t start = 0; start < size; start += PIECE_BYTES) {
+        char piece[PIECE_BYTES];
+        for (size_t i = 0; i < PIECE_BYTES / 2; i++)
+            piece[i] = piece[i + PIECE_BYTES / 2] = (char)(PRINTABLE_FIRST + random_below(&random, PRINTABLE_COUNT));
+        size_t rest = size - start;
+        memcpy(pool + start, piece, rest < PIECE_BYTES ? rest : PIECE_BYTES);
+    }
+}
+
+bool dataset_init(struct dataset *dataset, uint64_t seed, uint64_t count, size_t key_bytes, size_t value_bytes)
+{
+    char *pool = malloc(DATASET_POOL_BYTES + value_bytes);
+    if (pool == NULL)
+        return false;
+    fill_pool(pool, DATASET_POOL_BYTES + value_bytes, seed);
+    *dataset = (struct dataset){count, seed, key_bytes, value_bytes, pool};
+    return true;
+}
+
+void dataset_fini(struct dataset *dataset)
+{
+    free(dataset->pool);
+    *dataset = (struct dataset){0};
+}
+
+struct permutation permutation_of(uint64_t count, uint64_t salt)
+{
+    unsigned half_bits = 1;
+    while (UINT64_C(1) << (2 * half_bits) < count)
+        half_bits++;
+    return (struct permutation){count, hash_mix(salt, 2), half_bits};
+}
