@@ -120,7 +120,7 @@ static struct kvs_status grow_buffer_locked(struct commit *commit, size_t record
     struct kvs_status status = log_writer_grow_buffer(writer, record_bytes);
     io_mutex_lock(&commit->lock);
     commit->writing = false;
-    io_condition_broadcast(&commit->progress);
+    commit_publish_locked(commit); /* for who waits for the role */
     return status;
 }
 

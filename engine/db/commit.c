@@ -130,6 +130,23 @@ static void after_apply_locked(struct commit *commit)
     }
 }
 
+/* Sleep until served, chosen to drive the log, or until it is time to try a full disk again. */
+static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    struct commit_waiter waiter = {.next = commit->waiters, .sequence = sequence, .level = level};
+    io_condition_init(&waiter.wake, commit->io);
+    commit->waiters = &waiter;
+    if (commit->full_until_ns != 0)
+        (void)io_condition_wait_until(&waiter.wake, &commit->lock, commit->full_until_ns);
+    else
+        io_condition_wait(&waiter.wake, &commit->lock);
+    struct commit_waiter **link = &commit->waiters;
+    while (*link != &waiter)
+        link = &(*link)->next;
+    *link = waiter.next;
+    io_condition_fini(&waiter.wake);
+}
+
 static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
 {
     while (!log_reached_locked(commit, sequence, level)) {
@@ -139,10 +156,8 @@ static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, 
             continue;
         if (commit->full_until_ns != 0 && commit->closing)
             return STATUS(KVS_NO_SPACE, "closing while the disk is full: the last writes are not on it");
-        if (commit->full_until_ns != 0)
-            io_condition_wait_until(&commit->progress, &commit->lock, commit->full_until_ns);
-        else if (status_is_ok(commit->failure) && !log_reached_locked(commit, sequence, level))
-            io_condition_wait(&commit->progress, &commit->lock);
+        if (status_is_ok(commit->failure) && !log_reached_locked(commit, sequence, level))
+            sleep_as_waiter_locked(commit, sequence, level);
     }
     return status_ok();
 }

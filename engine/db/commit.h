@@ -67,6 +67,15 @@ struct prepared_log {
     struct sealed_table *seal;
 };
 
+/* A caller that waits for its number. Each has a condition of its own, so that a step wakes those whom it serves and, where a role is free, one to take
+ * it: waking all for each step costs more than the steps. */
+struct commit_waiter {
+    struct commit_waiter *next;
+    uint64_t sequence;
+    enum kvs_level level;
+    struct io_condition wake;
+};
+
 struct sync_request {
     struct sync_request *next;
     uint64_t sequence;
@@ -112,7 +121,7 @@ struct commit {
     struct commit_hooks hooks;
 
     struct io_mutex lock;
-    struct io_condition progress; /* a position moved, a role is free, or a failure */
+    struct io_condition progress; /* a role is free, a position moved, or a failure: for those who need a role */
     struct io_condition room;     /* admission may succeed now */
     struct io_condition gather;   /* the group that a sync waits for may be complete */
 
@@ -137,7 +146,8 @@ struct commit {
     struct sealed_table *sealed_oldest, *sealed_newest;
     uint32_t sealed_count;
     uint64_t sealed_bytes;
-    struct prepared_log prepared; /* prepared.log NULL: none */
+    struct commit_waiter *waiters; /* callers that wait for their numbers, the latest first */
+    struct prepared_log prepared;  /* prepared.log NULL: none */
     size_t wanted_table_bytes;    /* what the next memtable must hold for a batch that waits for it */
     uint64_t wanted_piece_bytes;  /* and the active log's next piece */
     bool piece_wanted;            /* the active log's preallocated piece is running out */

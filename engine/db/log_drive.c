@@ -19,6 +19,20 @@ bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs
     return published >= sequence && (level == KVS_PUBLISHED || commit->durable.sequence >= sequence);
 }
 
+/* Wake the callers whose numbers have been reached, or all after a failure; and one of the others if a role that it could take is free. */
+static void wake_waiters(struct commit *commit)
+{
+    bool has_failed = !status_is_ok(commit->failure), has_driver = false;
+    for (struct commit_waiter *waiter = commit->waiters; waiter != NULL; waiter = waiter->next) {
+        bool is_role_free = needs_sync(commit, waiter->level) ? !commit->syncing : !commit->writing;
+        bool is_served = has_failed || log_reached_locked(commit, waiter->sequence, waiter->level);
+        if (!is_served && (has_driver || !is_role_free))
+            continue;
+        has_driver |= !is_served;
+        io_condition_signal(&waiter->wake);
+    }
+}
+
 void commit_publish_locked(struct commit *commit)
 {
     struct position reached = commit->options.mode == KVS_SYNC_ALWAYS ? commit->durable : commit->written;
@@ -29,6 +43,7 @@ void commit_publish_locked(struct commit *commit)
         atomic_store_explicit(&commit->published, reached.sequence, memory_order_release);
     atomic_store_explicit(&commit->durable_sequence, commit->durable.sequence, memory_order_relaxed);
     io_condition_broadcast(&commit->progress);
+    wake_waiters(commit);
     log_thread_progress_locked(commit);
 }
 

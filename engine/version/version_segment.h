@@ -22,8 +22,8 @@ struct segment_context {
     struct memory_budget *budget;
 };
 
-/* A file that may go once a manifest record after dropped_record has been synced. dropped_record is 0 for a segment that no edit dropped (then
- * the file stays), and for a manifest that CURRENT no longer names. In lists of the set, under its mutex, as next. */
+/* A file that nothing uses any more may go once a manifest record after dropped_record has been synced. dropped_record is 0 for a segment that no
+ * edit removed (then the file stays), and for a manifest that CURRENT no longer names. Under the set's mutex, as next, which links its lists. */
 struct version_file {
     enum file_type type;
     uint64_t number;

@@ -324,7 +324,8 @@ bool version_set_is_poisoned(struct version_set *set)
 /* All that an install needs, made before anything is written, so that nothing can fail afterwards.
  *
  * version, logs   the state after the edit
- * dropped         the segments that the edit drops for good, borrowed from the version before
+ * dropped         the segments that the edit removes, borrowed from the version before; one that it adds elsewhere has a reference in the new
+ *                 version, and is marked anew when it is dropped for good
  * log_files       for the logs that it drops */
 struct install {
     struct version *version;
@@ -351,30 +352,17 @@ static struct version_segment *find_segment(const struct version *version, size_
     return NULL;
 }
 
-static bool is_added(const struct manifest_edit *edit, uint64_t number)
-{
-    for (size_t i = 0; i < edit->added_count; i++) {
-        if (edit->added[i].meta.number == number)
-            return true;
-    }
-    return false;
-}
-
 static struct kvs_status collect_dropped(struct install *install, const struct version *base,
-                                         const struct version_edit *edit)
+                                         const struct manifest_edit *edit)
 {
-    const struct manifest_edit *manifest = &edit->manifest;
-    bool has_moves = manifest->added_count > edit->opened_count;
     size_t at = 0;
-    install->dropped = malloc((manifest->removed_count + 1) * sizeof *install->dropped);
+    install->dropped = malloc((edit->removed_count + 1) * sizeof *install->dropped);
     if (install->dropped == NULL)
-        return STATUS(KVS_NO_MEMORY, "cannot allocate a list of %zu segments", manifest->removed_count);
-    for (size_t i = 0; i < manifest->removed_count; i++) {
-        const struct manifest_removed *removed = &manifest->removed[i];
-        struct version_segment *segment = find_segment(base, &at, removed);
+        return STATUS(KVS_NO_MEMORY, "cannot allocate a list of %zu segments", edit->removed_count);
+    for (size_t i = 0; i < edit->removed_count; i++) {
+        struct version_segment *segment = find_segment(base, &at, &edit->removed[i]);
         KVS_ASSERT(segment != NULL); /* version_apply found it */
-        if (!has_moves || !is_added(manifest, removed->number))
-            install->dropped[install->dropped_count++] = segment;
+        install->dropped[install->dropped_count++] = segment;
     }
     return status_ok();
 }
@@ -396,7 +384,7 @@ static struct kvs_status prepare(struct version_set *set, struct install *instal
     STATUS_RETURN_IF_ERROR(
         version_apply(&install->version, set->current, &edit->manifest, edit->opened, edit->opened_count));
     STATUS_RETURN_IF_ERROR(manifest_logs_apply(&install->logs, &set->logs, &edit->manifest, set->folder, 0));
-    STATUS_RETURN_IF_ERROR(collect_dropped(install, set->current, edit));
+    STATUS_RETURN_IF_ERROR(collect_dropped(install, set->current, &edit->manifest));
     return collect_log_files(install, &edit->manifest);
 }
 
