@@ -3,26 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 100, PRINTABLE_FIRST = ' ', PRINTABLE_COUNT = 95 };
+enum { PRINTABLE_FIRST = ' ', PRINTABLE_COUNT = 95 };
 
 static void fill_pool(char *pool, size_t size, uint64_t seed)
 {
     struct random random = {hash_mix(seed, 1)};
-    for (size_t start = 0; start < size; start += PIECE_BYTES) {
-        char piece[PIECE_BYTES];
-        for (size_t i = 0; i < PIECE_BYTES / 2; i++)
-            piece[i] = piece[i + PIECE_BYTES / 2] = (char)(PRINTABLE_FIRST + random_below(&random, PRINTABLE_COUNT));
+    for (size_t start = 0; start < size; start += DATASET_PIECE_BYTES) {
+        char piece[DATASET_PIECE_BYTES];
+        for (size_t i = 0; i < DATASET_PIECE_BYTES / 2; i++)
+            piece[i] = piece[i + DATASET_PIECE_BYTES / 2] =
+                (char)(PRINTABLE_FIRST + random_below(&random, PRINTABLE_COUNT));
         size_t rest = size - start;
-        memcpy(pool + start, piece, rest < PIECE_BYTES ? rest : PIECE_BYTES);
+        memcpy(pool + start, piece, rest < DATASET_PIECE_BYTES ? rest : DATASET_PIECE_BYTES);
     }
 }
 
 bool dataset_init(struct dataset *dataset, uint64_t seed, uint64_t count, size_t key_bytes, size_t value_bytes)
 {
-    char *pool = malloc(DATASET_POOL_BYTES + value_bytes);
+    size_t size = (size_t)DATASET_PIECES * DATASET_PIECE_BYTES + value_bytes;
+    char *pool = malloc(size);
     if (pool == NULL)
         return false;
-    fill_pool(pool, DATASET_POOL_BYTES + value_bytes, seed);
+    fill_pool(pool, size, seed);
     *dataset = (struct dataset){count, seed, key_bytes, value_bytes, pool};
     return true;
 }

@@ -79,7 +79,7 @@ static struct kvs_status open_inputs(struct iterator **merged, const struct vers
                                      const struct compaction_job *job)
 {
     static const struct segment_iterator_options options = {.fill_cache = false, .readahead_bytes = READAHEAD_BYTES};
-    struct iterator **children = malloc(job->input_count * sizeof *children);
+    struct iterator **children = malloc(job->input_count * sizeof(struct iterator *));
     size_t count = 0;
     struct kvs_status status = children == NULL ? STATUS(KVS_NO_MEMORY, "cannot allocate a compaction") : status_ok();
     while (status_is_ok(status) && count < job->input_count) {

@@ -71,7 +71,8 @@ static struct kvs_status unlink_segment(const struct compaction_output *output, 
     status_save_text(status, text);
     struct kvs_status unlinked = file_name_path(path, output->environment->folder, FILE_SEGMENT, number);
     if (status_is_ok(unlinked))
-        unlinked = io_unlink(output->environment->io, path); /* if it stays, the next open finds an unknown file */
+        unlinked = io_unlink(output->environment->io, path);
+    (void)unlinked; /* if it stays, the next open finds an unknown file */
     return status_restore_text(status, text);
 }
 

@@ -202,7 +202,7 @@ static struct kvs_status top_is_disjoint(const struct compaction_level *level, b
     size_t count = 0;
     for (size_t i = 0; i < level->run_count; i++)
         count += level->runs[i].count;
-    const struct compaction_segment **sorted = malloc((count + 1) * sizeof *sorted);
+    const struct compaction_segment **sorted = malloc((count + 1) * sizeof(struct compaction_segment *));
     if (sorted == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate %zu pointers", count);
     count = 0;
@@ -210,7 +210,7 @@ static struct kvs_status top_is_disjoint(const struct compaction_level *level, b
         for (size_t s = 0; s < level->runs[i].count; s++)
             sorted[count++] = &level->runs[i].segments[s];
     }
-    qsort(sorted, count, sizeof *sorted, compare_smallest);
+    qsort(sorted, count, sizeof(struct compaction_segment *), compare_smallest);
     *disjoint = true;
     for (size_t i = 1; i < count; i++)
         *disjoint &= slice_compare(sorted[i - 1]->largest, sorted[i]->smallest) < 0;

@@ -188,16 +188,17 @@ struct kvs_status commit_await(struct commit *commit, uint64_t sequence, enum kv
     return status;
 }
 
-/* Note a caller that is to be told when admission is worth another try, and start what makes room. */
+/* Note a caller that is to be told when admission is worth another try (*request is then taken over), and start what makes room. */
 static struct kvs_status refuse_locked(struct commit *commit, enum admission reason, uint64_t until_ns,
-                                       uint64_t record_bytes, struct ready_request *request)
+                                       uint64_t record_bytes, struct ready_request **request)
 {
     if ((reason == WAIT_LOG || reason == WAIT_PIECE) && !status_is_ok(commit->no_space))
         return status_restore_text(commit->no_space, commit->no_space_text);
     commit->delayed_writes++;
-    if (request != NULL) {
-        request->next = commit->ready;
-        commit->ready = request;
+    if (*request != NULL) {
+        (*request)->next = commit->ready;
+        commit->ready = *request;
+        *request = NULL;
     }
     if (reason == WAIT_PACE && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))
         commit->ready_at_ns = until_ns;
@@ -208,7 +209,7 @@ static struct kvs_status refuse_locked(struct commit *commit, enum admission rea
 }
 
 static struct kvs_status apply_chunk(struct commit *commit, size_t *applied, const struct kvs_batch *const *batches,
-                                     size_t count, struct ready_request *request)
+                                     size_t count, struct ready_request **request)
 {
     uint64_t hashes[APPLY_CHUNK], until_ns = 0;
     for (size_t i = 0; i < count; i++)
@@ -251,12 +252,10 @@ struct kvs_status commit_apply(struct commit *commit, uint64_t *sequence, size_t
     size_t done = 0;
     while (done < count && status_is_ok(status)) {
         size_t chunk = count - done < APPLY_CHUNK ? count - done : APPLY_CHUNK;
-        status = apply_chunk(commit, &done, batches + done, chunk, request);
+        status = apply_chunk(commit, &done, batches + done, chunk, &request);
     }
-    if (status.code != KVS_BUSY)
-        free(request);
-    if (status_is_ok(status) || status.code == KVS_BUSY)
-        *applied = done;
+    free(request);
+    *applied = done;
     if (status_is_ok(status))
         *sequence = atomic_load_explicit(&commit->applied_sequence, memory_order_acquire);
     return status;

@@ -130,6 +130,7 @@ struct commit {
     _Atomic uint64_t durable_sequence;
 
     struct position applied, written, durable;
+    struct position taken;     /* where the write that is under way, or to be repeated after a full disk, ends */
     bool writing, syncing;     /* the roles */
     bool closing;              /* do not wait for room on a full disk any more */
     bool stopping;             /* the log threads leave when nobody waits for them */

@@ -57,7 +57,11 @@ static struct kvs_status drop_logs_locked(struct kvs_db *db, struct manifest_edi
         if (log->last.record <= last.record && !log->is_dropped)
             STATUS_RETURN_IF_ERROR(manifest_edit_drop_log(edit, log->number));
     }
-    edit->numbers.durable_record = commit->durable.record > last.record ? commit->durable.record : last.record;
+    /* What is durable in a log that is not listed yet is not there for who recovers. */
+    uint64_t durable = commit->durable.record;
+    if (commit->unlisted != NULL && durable > commit->unlisted->before.record)
+        durable = commit->unlisted->before.record;
+    edit->numbers.durable_record = durable > last.record ? durable : last.record;
     edit->numbers.published_sequence = atomic_load_explicit(&commit->published, memory_order_relaxed);
     edit->numbers.last_sequence = commit->applied.sequence;
     return status_ok();

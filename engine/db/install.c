@@ -80,11 +80,8 @@ struct kvs_status install_result(struct kvs_db *db, struct version_edit *edit, u
     /* Tables may be sealed meanwhile, as many as admission allows. */
     uint32_t capacity = count_tables(db) + db->commit.options.sealed_max + 1;
     struct install install = {.db = db, .view = view_new(capacity), .flushed_count = flushed_count, .flushed = flushed};
-    struct kvs_status status = status_ok();
-    if (install.view == NULL)
-        status = STATUS(KVS_NO_MEMORY, "no memory for a view");
-    else
-        status = version_set_install(db->versions, edit, publish, &install);
+    struct kvs_status status = install.view == NULL ? STATUS(KVS_NO_MEMORY, "no memory for a view")
+                                                    : version_set_install(db->versions, edit, publish, &install);
     if (!status_is_ok(status) && status.code != KVS_POISONED)
         version_edit_discard(edit);
     if (!status_is_ok(status) && status.code != KVS_NO_SPACE && status.code != KVS_NO_MEMORY)

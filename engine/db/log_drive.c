@@ -91,7 +91,9 @@ void log_write_step_locked(struct commit *commit)
     KVS_ASSERT(!commit->writing);
     settle_logs(commit);
     struct live_log *log = commit->writing_log;
-    struct position target = log->state == LOG_ACTIVE ? commit->applied : log->last;
+    /* After a full disk the same bytes are written again: what was appended since is not among them. */
+    if (commit->full_until_ns == 0)
+        commit->taken = log->state == LOG_ACTIVE ? commit->applied : log->last;
     commit->writing = true;
     struct kvs_status status = status_ok();
     if (log_writer_take(log->writer)) {
@@ -103,7 +105,7 @@ void log_write_step_locked(struct commit *commit)
     }
     commit->writing = false;
     if (status_is_ok(status)) {
-        commit->written = target;
+        commit->written = commit->taken;
         commit->full_until_ns = 0;
         settle_logs(commit);
         io_condition_broadcast(&commit->room);

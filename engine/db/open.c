@@ -41,11 +41,12 @@ static bool look_at_name(void *context, const char *name)
     return true;
 }
 
-/* Nothing is created among files that are not ours. */
-static struct kvs_status check_folder(struct io *io, const char *path)
+/* Nothing is created among files that are not ours. has_database: out. */
+static struct kvs_status check_folder(struct io *io, bool *has_database, const char *path)
 {
     struct folder_look look = {0};
     STATUS_RETURN_IF_ERROR(io_list(io, path, look_at_name, &look));
+    *has_database = look.has_current;
     if (!look.has_current && look.stranger[0] != '\0')
         return STATUS(KVS_UNSUPPORTED, "%s is not a database and not empty (it holds %s): nothing was changed", path,
                       look.stranger);
@@ -69,16 +70,18 @@ static struct kvs_status sync_parent(struct io *io, const char *path)
     return io_directory_sync(io, parent, SYNC_DATABASE_DIRECTORY);
 }
 
+/* The folder is there, and its name is durable before there is a database in it: who made it, perhaps a process that was killed, may not have synced it. */
 static struct kvs_status make_folder(struct io *io, const char *path, const struct kvs_options *options)
 {
-    bool exists;
+    bool exists, has_database = false;
     STATUS_RETURN_IF_ERROR(io_exists(io, &exists, path));
     if (exists)
-        return check_folder(io, path);
-    if (!options->create_if_missing || options->read_only)
+        STATUS_RETURN_IF_ERROR(check_folder(io, &has_database, path));
+    else if (!options->create_if_missing || options->read_only)
         return STATUS(KVS_NOT_FOUND, "there is no folder %s", path);
-    STATUS_RETURN_IF_ERROR(io_make_directory(io, path));
-    return sync_parent(io, path);
+    else
+        STATUS_RETURN_IF_ERROR(io_make_directory(io, path));
+    return has_database || options->read_only ? status_ok() : sync_parent(io, path);
 }
 
 static struct kvs_status lock_folder(struct kvs_db *db)
@@ -270,11 +273,11 @@ struct kvs_status kvs_destroy(const char *path)
     struct destroy destroy = {.io = io_posix(), .folder = path};
     struct io_lock *lock = NULL;
     char lock_path[IO_PATH_BYTES], current_path[IO_PATH_BYTES];
-    bool exists;
+    bool exists, has_database;
     STATUS_RETURN_IF_ERROR(io_exists(destroy.io, &exists, path));
     if (!exists)
         return STATUS(KVS_NOT_FOUND, "there is no folder %s", path);
-    STATUS_RETURN_IF_ERROR(check_folder(destroy.io, path));
+    STATUS_RETURN_IF_ERROR(check_folder(destroy.io, &has_database, path));
     STATUS_RETURN_IF_ERROR(file_name_path(lock_path, path, FILE_LOCK, 0));
     STATUS_RETURN_IF_ERROR(file_name_path(current_path, path, FILE_CURRENT, 0));
     STATUS_RETURN_IF_ERROR(io_lock(destroy.io, &lock, lock_path, false));

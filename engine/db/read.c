@@ -178,8 +178,10 @@ static struct kvs_status find_and_hold(struct lookup *lookup, enum outcome *outc
     struct kvs_status status = options != NULL && options->resident_only
                                    ? STATUS(KVS_BUSY, "the block is not in memory")
                                    : find_on_disk(lookup, outcome, view);
-    if (held == NULL)
+    if (held == NULL) {
         view_unref(view);
+        workers_note_unref(lookup->db);
+    }
     return status;
 }
 
@@ -223,6 +225,7 @@ struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_by
             cache_block_unref(lookup.hit.block);
         }
         view_unref(view);
+        workers_note_unref(db);
         STATUS_RETURN_IF_ERROR(status);
     }
     *found = outcome != ABSENT;
@@ -255,6 +258,7 @@ struct kvs_status kvs_multi_get(struct kvs_db *db, struct kvs_value *values, boo
         done++;
     }
     view_unref(view);
+    workers_note_unref(db);
     for (size_t i = 0; i < done && !status_is_ok(status); i++) {
         if (found[i])
             kvs_value_release(&values[i]);

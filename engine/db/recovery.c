@@ -381,7 +381,8 @@ static struct kvs_status recover_for_writing(struct recovery *recovery, const st
         STATUS_RETURN_IF_ERROR(version_set_sweep(db->versions));
     }
     struct prepared_log made;
-    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, db->table_bytes));
+    /* Whatever is unproven goes into this one log, however many memtables it fills. */
+    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, db->table_bytes, recovery->report.bytes));
     struct kvs_status status = replay_into(recovery, state, &made);
     view_unref(made.view);
     free(made.seal);

@@ -131,6 +131,7 @@ void kvs_iterator_free(struct kvs_iterator *iterator)
         return;
     visible_iterator_free(iterator->visible);
     view_unref(iterator->view);
+    workers_note_unref(iterator->db);
     db_count_handle(iterator->db, -1);
     free(iterator);
 }

@@ -102,14 +102,15 @@ static bool install_log_edit_locked(struct kvs_db *db)
 
 /* ---- The next log and memtable ---- */
 
-struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes)
+struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes,
+                                 uint64_t log_bytes)
 {
     struct prepared_log made = {.log = calloc(1, sizeof *made.log), .seal = calloc(1, sizeof *made.seal)};
     uint64_t capacity = table_bytes > db->table_bytes ? table_bytes : db->table_bytes;
     struct log_writer_options options = {
         .number = version_set_new_number(db->versions),
         .uuid = version_set_uuid(db->versions),
-        .capacity_bytes = 2 * capacity,
+        .capacity_bytes = 2 * capacity + log_bytes,
         .piece_bytes = db->commit.options.piece_bytes,
         .buffer_bytes = db->commit.options.buffer_bytes,
     };
@@ -185,7 +186,7 @@ static bool prepare_locked(struct upkeep *upkeep)
     io_mutex_unlock(&commit->lock);
     if (is_small)
         discard_prepared(db, &old);
-    struct kvs_status status = upkeep_prepare(db, &made, table_bytes);
+    struct kvs_status status = upkeep_prepare(db, &made, table_bytes, 0);
     io_mutex_lock(&commit->lock);
     if (status_is_ok(status))
         commit->prepared = made;

@@ -39,5 +39,6 @@ struct kvs_status kvs_verify(struct kvs_db *db, kvs_progress_function *progress,
     struct view *view = views_acquire(&db->views);
     struct kvs_status status = verify_version(view->version, &verification);
     view_unref(view);
+    workers_note_unref(db);
     return status;
 }

@@ -83,6 +83,15 @@ void workers_want_flush(void *context)
     want(&db->workers.flush);
 }
 
+void workers_note_unref(struct kvs_db *db)
+{
+    if (db->options.read_only || version_set_obsolete_count(db->versions) == 0)
+        return;
+    io_mutex_lock(&db->commit.lock);
+    workers_want_upkeep(db);
+    io_mutex_unlock(&db->commit.lock);
+}
+
 void workers_want_compaction(struct kvs_db *db)
 {
     want(&db->workers.compaction);

@@ -59,6 +59,9 @@ void workers_stop(struct kvs_db *db);
 /* Hooks of the pipeline; commit lock held. context is the database. */
 void workers_want_upkeep(void *context);
 void workers_want_flush(void *context);
+
+/* A reader has let go of a view: if it was the last to hold some files that are dropped, upkeep unlinks them. Takes the commit lock then. */
+void workers_note_unref(struct kvs_db *db);
 void workers_want_compaction(struct kvs_db *db);
 
 /* Wait until everything up to sequence is in segments. Errors: POISONED, NO_SPACE... as the flush gave. */
@@ -79,10 +82,11 @@ void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until
 void workers_begin_log_edit_locked(struct kvs_db *db);
 void workers_end_log_edit_locked(struct kvs_db *db);
 
-/* Prepare the next log and memtable, durable in name; used by upkeep and by open. table_bytes: what the memtable must hold at least.
+/* Prepare the next log and memtable, durable in name; used by upkeep and by open. table_bytes, log_bytes: what they must hold at least.
  * Errors: NO_SPACE, NO_MEMORY, IO. */
 struct prepared_log;
-KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes);
+KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes,
+                                              uint64_t log_bytes);
 
 /* At close, threads joined: remove the prepared log, and list the ends of the others, so that the next open knows all of them to be durable.
  * Errors: those of an install; the database is whole all the same. */

@@ -47,17 +47,18 @@ bool manifest_edit_is_empty(const struct manifest_edit *edit)
 
 /* ---- Building ---- */
 
-/* Make room for one more item in an array whose capacity is always count rounded up to a power of two. */
-static struct kvs_status grow(void **items, size_t count, size_t item_bytes)
+/* The array with room for one more item: its capacity is always count rounded up to a power of two. NULL where there is no memory; the
+ * array is then unchanged. */
+static void *grown(void *items, size_t count, size_t item_bytes)
 {
     if ((count & (count - 1)) != 0)
-        return status_ok();
-    size_t capacity = count == 0 ? 1 : count * 2;
-    void *grown = realloc(*items, capacity * item_bytes);
-    if (grown == NULL)
-        return STATUS(KVS_NO_MEMORY, "cannot allocate %zu items of a version edit", capacity);
-    *items = grown;
-    return status_ok();
+        return items;
+    return realloc(items, (count == 0 ? 1 : count * 2) * item_bytes);
+}
+
+static struct kvs_status no_memory(size_t count)
+{
+    return STATUS(KVS_NO_MEMORY, "cannot allocate more than %zu items of a version edit", count);
 }
 
 void manifest_edit_set_owner(struct manifest_edit *edit, const char *owner)
@@ -72,8 +73,11 @@ struct kvs_status manifest_edit_add_segment(struct manifest_edit *edit, unsigned
                                             const struct segment_meta *meta)
 {
     KVS_ASSERT(level < MANIFEST_LEVELS);
-    STATUS_RETURN_IF_ERROR(grow((void **)&edit->added, edit->added_count, sizeof *edit->added));
-    struct manifest_added *added = &edit->added[edit->added_count];
+    struct manifest_added *items = grown(edit->added, edit->added_count, sizeof *items);
+    if (items == NULL)
+        return no_memory(edit->added_count);
+    edit->added = items;
+    struct manifest_added *added = &items[edit->added_count];
     STATUS_RETURN_IF_ERROR(segment_meta_copy(&added->meta, meta));
     added->level = level;
     added->run = run;
@@ -85,15 +89,21 @@ struct kvs_status manifest_edit_remove_segment(struct manifest_edit *edit, unsig
                                                uint64_t number)
 {
     KVS_ASSERT(level < MANIFEST_LEVELS);
-    STATUS_RETURN_IF_ERROR(grow((void **)&edit->removed, edit->removed_count, sizeof *edit->removed));
-    edit->removed[edit->removed_count++] = (struct manifest_removed){level, run, number};
+    struct manifest_removed *items = grown(edit->removed, edit->removed_count, sizeof *items);
+    if (items == NULL)
+        return no_memory(edit->removed_count);
+    edit->removed = items;
+    items[edit->removed_count++] = (struct manifest_removed){level, run, number};
     return status_ok();
 }
 
 static struct kvs_status append_log(struct manifest_log **logs, size_t *count, struct manifest_log log)
 {
-    STATUS_RETURN_IF_ERROR(grow((void **)logs, *count, sizeof **logs));
-    (*logs)[(*count)++] = log;
+    struct manifest_log *items = grown(*logs, *count, sizeof *items);
+    if (items == NULL)
+        return no_memory(*count);
+    *logs = items;
+    items[(*count)++] = log;
     return status_ok();
 }
 
@@ -113,8 +123,11 @@ struct kvs_status manifest_edit_end_log(struct manifest_edit *edit, uint64_t num
 
 struct kvs_status manifest_edit_drop_log(struct manifest_edit *edit, uint64_t number)
 {
-    STATUS_RETURN_IF_ERROR(grow((void **)&edit->logs_dropped, edit->logs_dropped_count, sizeof *edit->logs_dropped));
-    edit->logs_dropped[edit->logs_dropped_count++] = number;
+    uint64_t *items = grown(edit->logs_dropped, edit->logs_dropped_count, sizeof *items);
+    if (items == NULL)
+        return no_memory(edit->logs_dropped_count);
+    edit->logs_dropped = items;
+    items[edit->logs_dropped_count++] = number;
     return status_ok();
 }
 
@@ -423,7 +436,7 @@ struct kvs_status manifest_edit_decode(struct manifest_edit *edit, const void *d
 {
     struct decoding decoding = {.status = status_ok(), .why = "fields of a tag, a size and as many bytes"};
     struct cursor fields = cursor_of(data, size);
-    const uint8_t *field = fields.at;
+    const uint8_t *field = data;
     uint64_t tag = 0;
     bool known = true;
     manifest_edit_init(&decoding.edit);

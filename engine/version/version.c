@@ -6,7 +6,7 @@
 
 struct kvs_status version_new_sized(struct version **version, size_t run_count)
 {
-    struct version *made = calloc(1, sizeof *made + run_count * sizeof made->runs[0]);
+    struct version *made = calloc(1, sizeof *made + run_count * sizeof(struct version_run *));
     if (made == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate a version of %zu runs", run_count);
     atomic_init(&made->references, 1);

@@ -18,7 +18,7 @@ struct draft_run {
     size_t count;
 };
 
-/* edit_removed, opened   sorted copies of what was given, for searching */
+/* removed, opened   sorted copies of what was given, for searching */
 struct draft {
     struct draft_run *runs;
     size_t run_count;
@@ -81,7 +81,7 @@ static struct kvs_status draft_init(struct draft *draft, const struct version *b
     *draft = (struct draft){.removed_count = edit->removed_count, .opened_count = opened_count};
     draft->runs = calloc(base->run_count + edit->added_count + 1, sizeof *draft->runs);
     draft->removed = copy_sorted(edit->removed, edit->removed_count, sizeof *edit->removed, compare_removed);
-    draft->opened = copy_sorted(opened, opened_count, sizeof *opened, compare_opened);
+    draft->opened = copy_sorted(opened, opened_count, sizeof(struct version_segment *), compare_opened);
     if (draft->runs == NULL || draft->removed == NULL || draft->opened == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate a version");
     for (unsigned level = 0; level < VERSION_LEVEL_COUNT; level++) {
@@ -132,7 +132,8 @@ static struct kvs_status count_changes(struct draft *draft, const struct manifes
         struct draft_run *run = &draft->runs[i];
         if (run->removed + run->added == 0)
             continue;
-        run->segments = malloc((run->added + (run->base == NULL ? 0 : run->base->count)) * sizeof *run->segments);
+        run->segments =
+            malloc((run->added + (run->base == NULL ? 0 : run->base->count)) * sizeof(struct version_segment *));
         if (run->segments == NULL)
             return STATUS(KVS_NO_MEMORY, "cannot allocate a run");
     }

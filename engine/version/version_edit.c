@@ -23,7 +23,7 @@ void version_edit_fini(struct version_edit *edit)
 struct kvs_status version_edit_add(struct version_edit *edit, unsigned level, uint64_t run,
                                    struct version_segment *segment)
 {
-    struct version_segment **grown = realloc(edit->opened, (edit->opened_count + 1) * sizeof *grown);
+    struct version_segment **grown = realloc(edit->opened, (edit->opened_count + 1) * sizeof(struct version_segment *));
     if (grown == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate a version edit");
     edit->opened = grown;

@@ -44,15 +44,15 @@ struct kvs_status version_run_new(struct version_run **run, uint64_t id, struct 
                                   size_t count)
 {
     KVS_ASSERT(count > 0);
-    struct version_run *made = malloc(sizeof *made + count * (sizeof *made->segments + sizeof *made->largest_hints));
+    struct version_run *made = malloc(sizeof *made + count * (sizeof(struct version_segment *) + sizeof(uint64_t)));
     if (made == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate a run of %zu segments", count);
     *made = (struct version_run){.id = id, .count = count};
     atomic_init(&made->references, 1);
     made->segments = (struct version_segment **)(made + 1);
     made->largest_hints = (uint64_t *)(made->segments + count);
-    memcpy(made->segments, segments, count * sizeof *segments);
-    qsort(made->segments, count, sizeof *made->segments, compare_segments);
+    memcpy(made->segments, segments, count * sizeof(struct version_segment *));
+    qsort(made->segments, count, sizeof(struct version_segment *), compare_segments);
     struct kvs_status status = check_order(made);
     if (!status_is_ok(status)) {
         free(made);

@@ -356,7 +356,7 @@ static struct kvs_status collect_dropped(struct install *install, const struct v
                                          const struct manifest_edit *edit)
 {
     size_t at = 0;
-    install->dropped = malloc((edit->removed_count + 1) * sizeof *install->dropped);
+    install->dropped = calloc(edit->removed_count + 1, sizeof(struct version_segment *));
     if (install->dropped == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate a list of %zu segments", edit->removed_count);
     for (size_t i = 0; i < edit->removed_count; i++) {
@@ -411,8 +411,10 @@ static void switch_to(struct version_set *set, struct install *install, const st
     set->current = install->version;
     set->logs = install->logs;
     manifest_numbers_raise(&set->numbers, &edit->numbers);
-    for (size_t i = 0; i < install->dropped_count; i++)
+    for (size_t i = 0; i < install->dropped_count; i++) {
+        KVS_ASSERT(install->dropped[i] != NULL);
         install->dropped[i]->file.dropped_record = record;
+    }
     io_mutex_unlock(&set->mutex);
     install->version = old;
     install->logs = old_logs;

@@ -237,7 +237,7 @@ static void compaction_pick_runs_in_a_low_level_become_one(void **state)
 {
     (void)state;
     assert_picks("7.5 a-m:40\n7.1 a-z:300\n", "merge 7.5(a) 7.1(a) -> 7.5");
-    assert_picks("0.9 a-m:8\n0.8 a-z:8\n0.7 b-z:8\n0.6 c-d:8\n7.5 a-m:40*\n7.1 a-z:300\n", "none");
+    assert_picks("0.9 a-m:8\n0.8 a-z:8\n0.7 b-z:8\n0.6 c-d:8\n7.5 a-m:40\n7.1 a-z:300*\n", "none");
 }
 
 /* kvs_compact leaves one run. */

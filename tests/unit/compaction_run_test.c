@@ -3,43 +3,13 @@
 #include "version_support.h"
 
 #include "merge_support.h"
+#include "version_alloc.h"
 
 #include "compaction/compaction.h"
 #include "merge/merge_iterator.h"
 #include "merge/visible_iterator.h"
 
 enum { ENTRIES_MAX = 4000, SNAPSHOTS_MAX = 4 };
-
-/* ---- Allocations that fail ---- */
-
-static long allocations_until_failure; /* 0: none fails */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static bool must_fail(void)
-{
-    return allocations_until_failure > 0 && --allocations_until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(memory, size);
-}
 
 /* ---- The history ---- */
 

@@ -2,6 +2,8 @@
 
 #include "version_support.h"
 
+#include "version_alloc.h"
+
 static struct kvs_status try_install_segment(struct world *world, uint64_t *number, const char *keys)
 {
     struct version_edit edit;
@@ -497,6 +499,35 @@ static void version_set_each_call_failing_keeps_what_was_acknowledged(void **sta
     }
 }
 
+/* Whichever allocation fails while a database is opened, it is refused for want of memory, nothing leaks, and it opens afterwards. */
+static void version_set_each_allocation_failing_at_open_is_reported(void **state)
+{
+    (void)state;
+    struct world world;
+    unsigned refused = 0;
+    bool fired = true;
+    for (long nth = 1; fired; nth++) {
+        struct version_recovery recovery;
+        world_create(&world);
+        install_segment(&world, "a b");
+        install_segment(&world, "c d");
+        struct io_mem *mem = world_unmount(&world);
+        world_mount(&world, mem);
+        allocations_until_failure = nth;
+        struct kvs_status status = world_open(&world, &recovery);
+        fired = allocations_until_failure == 0;
+        allocations_until_failure = 0;
+        assert_true(fired || status_is_ok(status));
+        /* POISONED: the simulated disk ran out of memory in a sync or rename */
+        assert_true(status_is_ok(status) || status.code == KVS_NO_MEMORY || status.code == KVS_POISONED);
+        refused += !status_is_ok(status);
+        reopen(&world, &recovery);
+        assert_version(&world, "0(c-d) 0(a-b)");
+        world_free(&world);
+    }
+    assert_true(refused > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +545,7 @@ int main(void)
         cmocka_unit_test(version_set_poisoned_deletes_nothing),
         cmocka_unit_test(version_set_power_cut_at_each_call_opens_with_what_was_acknowledged),
         cmocka_unit_test(version_set_each_call_failing_keeps_what_was_acknowledged),
+        cmocka_unit_test(version_set_each_allocation_failing_at_open_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+#include "turn/turn_internal.h"
+
+#include "base/assert.h"
+
+void turn_on_ready(void *context)
+{
+    struct turn *turn = context;
+    atomic_store_explicit(&turn->is_ready, true, memory_order_release);
+    turn->ops.wake(turn->ops.context);
+}
+
+static void put_back_batch(struct turn *turn, struct session *session)
+{
+    batch_pool_put(&turn->loop.batches, session->batch);
+    session->batch = NULL;
+    session->batch_replies = 0;
+}
+
+/* Answers the commands of a batch: OK, or the failure. */
+static void answer(struct turn *turn, struct session *session, uint64_t sequence, const struct kvs_status *failure)
+{
+    uint64_t replies = session->batch_replies;
+    for (uint64_t i = 0; i < replies; i++) {
+        if (failure == NULL)
+            reply_status(&session->output.writer, "OK");
+        else
+            session_reply_failure(session, *failure, NULL);
+    }
+    if (failure == NULL)
+        session_advance(session, sequence);
+    session_seal(session, replies);
+    put_back_batch(turn, session);
+    turn_gate(turn, session);
+    turn_touch(turn, session);
+}
+
+/* Only the sessions with a write wait; what came after it in their input waits with it. */
+static void wait_for_ready(struct turn *turn, struct session *session)
+{
+    turn_dequeue(session);
+    session_move(session, SESSION_ADMISSION);
+    turn_enqueue(&turn->waiting, session);
+    shared_count(&session->shared->waits, 1);
+}
+
+void turn_apply(struct turn *turn)
+{
+    const struct kvs_batch *batches[TURN_WRITERS];
+    size_t count = turn->writer_count;
+    for (size_t i = 0; i < count; i++)
+        batches[i] = turn->writers[i]->batch;
+    for (size_t at = 0; at < count;) {
+        uint64_t sequence = 0;
+        size_t applied = 0;
+        struct kvs_status status = session_loop_apply(&turn->loop, &sequence, &applied, batches + at, count - at);
+        bool is_whole = kvs_ok(status);
+        if (is_whole)
+            applied = count - at;
+        else if (applied != 0) /* their own numbers are not told; all are at most this one */
+            sequence = kvs_applied_sequence(turn->loop.shared->db);
+        KVS_ASSERT(applied <= count - at);
+        for (size_t end = at + applied; at < end; at++)
+            answer(turn, turn->writers[at], sequence, NULL);
+        if (status.code == KVS_BUSY) {
+            for (; at < count; at++)
+                wait_for_ready(turn, turn->writers[at]);
+        } else if (!is_whole) {
+            answer(turn, turn->writers[at++], 0, &status);
+        }
+    }
+    turn->writer_count = 0;
+}
+
+void turn_admit(struct turn *turn)
+{
+    /* Acquire and release pair with turn_on_ready: what made the engine ready is seen by the next kvs_apply. */
+    if (!atomic_exchange_explicit(&turn->is_ready, false, memory_order_acq_rel))
+        return;
+    struct session *session;
+    while ((session = TAILQ_FIRST(&turn->waiting)) != NULL) {
+        turn_dequeue(session);
+        turn_resume(turn, session);
+    }
+}

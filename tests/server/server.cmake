@@ -1,0 +1,43 @@
+# The server over real sockets. Scripts in Python, of which only the standard library is used; C for what has no socket.
+
+kvs_test(NAME session_output SOURCES server/session_output_test.c ROOMS session settings protocol fake_engine)
+kvs_test(NAME session_delete_gate SOURCES server/session_delete_gate_test.c ROOMS session settings protocol base)
+kvs_test(NAME turn SOURCES server/turn_test.c ROOMS turn command session settings protocol fake_engine)
+
+find_package(Python3 COMPONENTS Interpreter QUIET)
+if(NOT Python3_EXECUTABLE)
+    message(STATUS "Tests of the server left out: no python3")
+    return()
+endif()
+
+set(kvs_python ${Python3_EXECUTABLE})
+if(KVSTORE_SANITIZE)
+    set(kvs_python ${CMAKE_COMMAND} -E env KVS_TEST_SANITIZED=1 KVS_TEST_CUTS=60 KVS_TEST_REQUESTS=5000 ${kvs_python})
+endif()
+set(kvs_scripts ${CMAKE_CURRENT_SOURCE_DIR}/server)
+
+# kvs_server_test(NAME SCRIPT [PROGRAMS] [ARGS] [LABELS] [TIMEOUT] [PROPERTIES])
+function(kvs_server_test name script)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "PROGRAMS;ARGS;LABELS;PROPERTIES")
+    if(NOT arg_PROGRAMS)
+        set(arg_PROGRAMS kvstore_server)
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS server)
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 120)
+    endif()
+    kvs_test(NAME ${name} COMMAND ${kvs_python} ${kvs_scripts}/${script} ${arg_ARGS} PROGRAMS ${arg_PROGRAMS}
+        LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT} PROPERTIES ${arg_PROPERTIES})
+endfunction()
+
+kvs_server_test(server_scripts script_test.py)
+kvs_server_test(server_faults faults_test.py PROGRAMS kvstore_server_fake TIMEOUT 200)
+kvs_server_test(server_limits limits_test.py TIMEOUT 200)
+kvs_server_test(server_life life_test.py)
+kvs_server_test(server_redis_tools redis_tools_test.py)
+kvs_server_test(server_kill kill_test.py ARGS --rounds 5)
+kvs_server_test(server_kill_long kill_test.py ARGS --rounds 200 LABELS slow TIMEOUT 900)
+kvs_server_test(server_kill_small kill_test.py ARGS --rounds 5 --option=--memory=1M)
+kvs_server_test(server_slow_sync slow_sync_test.py PROPERTIES RUN_SERIAL ON)

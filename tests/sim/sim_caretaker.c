@@ -1,0 +1,121 @@
+/* The caretaker: flushes, compactions, verifications, idle times, and a disk that fills up and is emptied again. */
+
+#include "sim.h"
+
+#include <string.h>
+
+/* After room has come back, writes may be refused for so long at most. */
+#define FULL_GRACE_NS UINT64_C(1000000000)
+
+static void note(struct sim_user *user, const char *what, struct kvs_status status)
+{
+    sim_note(user->sim, "%s %s -> %s", user->name, what, status_code_name(status.code));
+    (void)sim_accept(user->sim, user->name, what, status);
+}
+
+static void flush(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    uint64_t sequence = kvs_applied_sequence(sim->db);
+    struct kvs_status status = kvs_flush(sim->db);
+    note(user, "flush", status);
+    if (kvs_ok(status))
+        oracle_acknowledge(sim, sequence, true);
+}
+
+static void compact(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    uint64_t sequence = kvs_applied_sequence(sim->db);
+    struct kvs_status status = kvs_compact(sim->db);
+    note(user, "compact", status);
+    if (kvs_ok(status))
+        oracle_acknowledge(sim, sequence, true);
+}
+
+/* What the engine says is durable must survive a power cut. */
+static void look_at_stats(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    struct kvs_stats stats;
+    char text[4096];
+    kvs_stats(sim->db, &stats);
+    if (stats.durable_sequence < sim->oracle.next_first)
+        oracle_acknowledge(sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence
+                                                                                  : stats.published_sequence,
+                           true);
+    note(user, "property", kvs_property(sim->db, text, sizeof text, "levels"));
+}
+
+static void open_twice(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    struct kvs_db *second;
+    struct kvs_status status = db_open(&second, sim->io, SIM_FOLDER, &sim->options);
+    if (kvs_ok(status))
+        sim_fail(sim, "%s: the database could be opened twice", user->name);
+    if (status.code != KVS_LOCKED)
+        (void)sim_accept(sim, user->name, "second open", status);
+}
+
+/* Leave room for a few pages, for a while. */
+static void fill_disk(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    uint64_t free_bytes, rest = sim_below(&user->random, 24) * 4096;
+    if (!sim_accept(sim, user->name, "free_space", io_free_space(io_mem_as_io(sim->mem), &free_bytes, "/")))
+        return;
+    sim->full = true;
+    sim->was_full = true;
+    io_mem_set_capacity(sim->mem, SIM_DISK_BYTES - free_bytes + rest);
+    sim_note(sim, "%s disk full, but for %llu bytes", user->name, (unsigned long long)rest);
+    sim_sleep(sim, sim_below(&user->random, 600000000));
+    if (sim_has_crashed(sim))
+        return;
+    io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
+    sim_note(sim, "%s disk has room", user->name);
+    sim_sleep(sim, FULL_GRACE_NS);
+    sim->full = false;
+}
+
+static void take_care(struct sim_user *user)
+{
+    struct sim *sim = user->sim;
+    switch (sim_below(&user->random, 24)) {
+    case 0 ... 4:
+        flush(user);
+        break;
+    case 5:
+    case 6:
+        compact(user);
+        break;
+    case 7:
+        note(user, "verify", kvs_verify(sim->db, NULL, NULL));
+        break;
+    case 8:
+        open_twice(user);
+        break;
+    case 9:
+        fill_disk(user);
+        break;
+    case 10 ... 12:
+        look_at_stats(user);
+        break;
+    case 13:
+        sim_sleep(sim, sim_below(&user->random, 3000000000));
+        break;
+    default:
+        sim_sleep(sim, sim_below(&user->random, 1000000));
+        break;
+    }
+}
+
+void sim_caretaker_body(void *argument)
+{
+    struct sim_user *user = argument;
+    struct sim *sim = user->sim;
+    for (uint64_t operation = 0; sim->writers_left != 0 && !sim_has_crashed(sim); operation++) {
+        user->random = io_seed_of(hash_mix(user->seed, operation));
+        take_care(user);
+    }
+}
