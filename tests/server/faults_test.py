@@ -32,17 +32,17 @@ def server_scripts_with_faults_give_same_replies():
 
 def server_reply_unpublished_is_held_and_others_are_not():
     """An OK before the sync would be a lie; a GET that waits for another client's sync would be slow for nothing."""
-    server = start("--threads", "1", SYNC_MS=400)
+    server = start("--threads", "1", SYNC_MS=1000)
     writer, reader = server.resp(), server.resp()
     begin = time.monotonic()
     writer.socket.sendall(writer.encode("ECHO", "before") + writer.encode("SET", "k", "new") + writer.encode("GET", "k") +
                           writer.encode("ECHO", "after"))
-    expect(writer.receive() == b"before" and time.monotonic() - begin < 0.2, "a reply before the write was held")
+    expect(writer.receive() == b"before" and time.monotonic() - begin < 0.6, "a reply before the write was held")
     time.sleep(0.05)
     for _ in range(20):
         expect(reader.call("GET", "k") is None, "another client saw a write that is not published")
-    expect(time.monotonic() - begin < 0.3, "reads waited for a sync")
-    expect(writer.receive() == "OK" and time.monotonic() - begin >= 0.39, "OK came before the sync")
+    expect(time.monotonic() - begin < 0.9, "reads waited for a sync")
+    expect(writer.receive() == "OK" and time.monotonic() - begin >= 0.99, "OK came before the sync")
     expect(writer.receive() == b"new" and writer.receive() == b"after", "what came after")
     expect(reader.call("GET", "k") == b"new", "a published write is not seen")
     stop(server)
@@ -125,18 +125,19 @@ def server_busy_engine_stops_writers_only():
     server = start("--threads", "1", BUSY_EVERY=2)
     writers = [server.resp() for _ in range(4)]
     reader = server.resp()
-    rounds, slowest = 30, 0.0
+    rounds, times = 30, []
     for number in range(rounds):
         for index, writer in enumerate(writers):
             writer.send("SET", f"key{index}", number)
         begin = time.monotonic()
         expect(reader.call("ECHO", "x") == b"x", "ECHO")
-        slowest = max(slowest, time.monotonic() - begin)
+        times.append(time.monotonic() - begin)
         for writer in writers:
             expect(writer.receive() == "OK", "SET")
     for index in range(len(writers)):
         expect(reader.call("GET", f"key{index}") == b"%d" % (rounds - 1), "the last write of each")
-    expect(slowest < 0.015, f"a reader waited {slowest * 1000:.1f} ms, as long as a writer")
+    median = sorted(times)[rounds // 2]
+    expect(median < 0.015, f"readers wait {median * 1000:.1f} ms, as long as writers")
     stop(server)
 
 
@@ -144,7 +145,7 @@ def server_deletes_of_one_key_succeed_once():
     """Clients use DEL's answer to decide who takes a piece of work: two must never both be told that they got it."""
     server = start("--threads", "4", MISS_EVERY=3)
     clients = [server.resp() for _ in range(4)]
-    for number in range(200):
+    for number in range(800):
         expect(clients[0].call("SET", "job", number) == "OK", "SET")
         for client in clients:
             client.send("DEL", "job")

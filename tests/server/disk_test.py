@@ -1,16 +1,14 @@
-"""GETs beside writers on a disk whose every fdatasync takes 50 ms longer: the readers must not notice.
-
-Measured in one run of one server, in turns without and with writers, so that what else the machine does meets both.
-"""
+"""Disks that are slow, and disks that fail: strace delays every fdatasync, or makes it fail."""
 import os
 import shutil
 import subprocess
 import threading
 import time
 
-from support import Server, expect, run_tests, skip
+from support import ReplyError, Server, expect, run_tests, skip
 
 DELAY_US = 50000
+GOOD_SYNCS = 60  # then they fail
 TURNS, TURN_S = 3, 2.0
 READERS, WRITERS = 2, 8
 
@@ -21,10 +19,11 @@ def can_trace():
     return done.returncode == 0
 
 
-def slow_disk_server():
+def server_with_disk(fault, *options, **arguments):
+    """A server whose calls of fdatasync meet the fault."""
     trace = ["strace", "-f", "-qq", "-o", os.devnull, "--seccomp-bpf", "-e", "trace=fdatasync", "-e",
-             f"inject=fdatasync:delay_enter={DELAY_US}"]
-    return Server("--sync", "always", "--threads", "1", wrapper=trace)
+             f"inject=fdatasync:{fault}"]
+    return Server("--sync", "always", *options, wrapper=trace, **arguments)
 
 
 def read_for(server, seconds, times):
@@ -61,8 +60,11 @@ def quantile(times, part):
 
 
 def server_get_beside_slow_syncs_is_as_fast_as_alone():
-    """A page that only reads must not get slow because another one writes."""
-    server = slow_disk_server()
+    """A page that only reads must not get slow because another one writes.
+
+    Measured in one run of one server, in turns without and with writers, so that what else the machine does meets both.
+    """
+    server = server_with_disk(f"delay_enter={DELAY_US}", "--threads", "1")
     expect(server.resp().call("SET", "known", b"v" * 100) == "OK", "SET")
     alone, beside = [], []
     count = [0] * WRITERS
@@ -91,7 +93,33 @@ def server_get_beside_slow_syncs_is_as_fast_as_alone():
     expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
 
 
+def server_failing_sync_is_told_and_survived():
+    """A write whose sync failed is neither stored nor lost; what was acknowledged before must be there, then and later."""
+    server = server_with_disk(f"error=EIO:when={GOOD_SYNCS}+")
+    client = server.resp()
+    acknowledged, reply = -1, "OK"
+    for number in range(10 * GOOD_SYNCS):
+        reply = client.call("SET", "k", number)
+        if reply != "OK":
+            break
+        acknowledged = number
+    expect(isinstance(reply, ReplyError) and str(reply).startswith(("UNKNOWN ", "POISONED ")), f"the failed write got {reply!r}")
+    expect(acknowledged >= 0, "no write was acknowledged")
+    other = server.resp()
+    for reader in (client, other):
+        expect(reader.call("GET", "k") == b"%d" % acknowledged, "what was acknowledged last is not read")
+        reply = reader.call("SET", "j", "x")
+        expect(isinstance(reply, ReplyError) and str(reply).startswith("POISONED "), f"a later write got {reply!r}")
+    expect("health:ok" not in other.call("INFO", "persistence").decode(), "INFO says that all is well")
+    server.kill()
+    again = Server(folder=server.folder)
+    value = again.resp().call("GET", "k")
+    expect(value in (b"%d" % acknowledged, b"%d" % (acknowledged + 1)), f"after a restart k is {value!r}")
+    expect(again.resp().call("GET", "j") is None, "a refused write is there")
+    expect(again.stop() == 0, f"exit status not 0; log:\n{again.log()}")
+
+
 if __name__ == "__main__":
     if shutil.which("strace") is None or not can_trace():
         skip("strace is not installed, or may not trace here")
-    run_tests([server_get_beside_slow_syncs_is_as_fast_as_alone])
+    run_tests([server_get_beside_slow_syncs_is_as_fast_as_alone, server_failing_sync_is_told_and_survived])
