@@ -55,6 +55,26 @@ void status_save_text(struct kvs_status status, char *text_out);
 /* Make status the failure of this thread, with a sentence saved earlier by status_save_text. Returns status. */
 struct kvs_status status_restore_text(struct kvs_status status, const char *text);
 
+/* A failure that outlives the call and the thread that met it: the status with its sentence. Zeroed it is OK. */
+struct kept_status {
+    struct kvs_status status;
+    char text[STATUS_TEXT_BYTES];
+};
+
+/* Keep a status, which may be OK. */
+static inline void status_keep(struct kept_status *kept, struct kvs_status status)
+{
+    if (!status_is_ok(status))
+        status_save_text(status, kept->text);
+    kept->status = status;
+}
+
+/* The kept status, as this thread's last failure if it is one. */
+static inline struct kvs_status status_kept(const struct kept_status *kept)
+{
+    return status_is_ok(kept->status) ? status_ok() : status_restore_text(kept->status, kept->text);
+}
+
 /* The fixed name of a code, as in "CORRUPT". */
 const char *status_code_name(enum kvs_code code);
 

@@ -99,7 +99,8 @@ enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, s
         commit->hooks.upkeep(commit->hooks.context);
         return WAIT_PIECE;
     }
-    if (room.buffer_bytes < record_bytes)
+    /* While the disk is full, what is in the buffer has to go first. */
+    if (room.buffer_bytes < record_bytes || commit->full_until_ns != 0)
         return WAIT_BUFFER;
     if (sync_is_overdue(commit))
         return WAIT_SYNC;
@@ -142,6 +143,15 @@ struct kvs_status admission_make_buffer_room_locked(struct commit *commit, uint6
     return status_ok();
 }
 
+struct kvs_status admission_shortage_locked(struct commit *commit, enum admission reason)
+{
+    if (reason == WAIT_LOG && commit->sealed_count >= commit->options.sealed_max)
+        return status_kept(&commit->flush_full);
+    if (reason == WAIT_LOG || reason == WAIT_PIECE)
+        return status_kept(&commit->upkeep_full);
+    return status_ok();
+}
+
 static struct kvs_status wait_for_locked(struct commit *commit, enum admission reason, uint64_t until_ns,
                                          size_t record_bytes)
 {
@@ -150,8 +160,7 @@ static struct kvs_status wait_for_locked(struct commit *commit, enum admission r
         return admission_make_buffer_room_locked(commit, record_bytes);
     case WAIT_PIECE:
     case WAIT_LOG:
-        if (!status_is_ok(commit->no_space))
-            return status_restore_text(commit->no_space, commit->no_space_text);
+        STATUS_RETURN_IF_ERROR(admission_shortage_locked(commit, reason));
         io_condition_wait(&commit->room, &commit->lock);
         return status_ok();
     case WAIT_SYNC:

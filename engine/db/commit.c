@@ -58,27 +58,32 @@ void commit_fini(struct commit *commit)
 
 struct kvs_status commit_failure_locked(struct commit *commit)
 {
-    if (status_is_ok(commit->failure))
+    if (!commit_has_failed_locked(commit))
         return status_ok();
-    return STATUS(KVS_POISONED, "writes are refused since an earlier failure: %s", commit->failure_text);
+    return STATUS(KVS_POISONED, "writes are refused since an earlier failure: %s", commit->failure.text);
 }
 
 struct kvs_status commit_unknown_locked(struct commit *commit)
 {
     return STATUS(KVS_UNKNOWN, "the outcome of this write is unknown until the database is reopened: %s",
-                  commit->failure_text);
+                  commit->failure.text);
+}
+
+void commit_poison_locked(struct commit *commit, struct kvs_status failure)
+{
+    if (!commit_has_failed_locked(commit))
+        status_keep(&commit->failure, failure);
+    commit->full_until_ns = 0;
+    io_condition_broadcast(&commit->room);
+    log_thread_room_locked(commit);
+    commit->hooks.flush(commit->hooks.context); /* which tells those who wait for it */
+    commit_publish_locked(commit);
 }
 
 void commit_poison(struct commit *commit, struct kvs_status failure)
 {
     io_mutex_lock(&commit->lock);
-    if (status_is_ok(commit->failure)) {
-        status_save_text(failure, commit->failure_text);
-        commit->failure = failure;
-    }
-    io_condition_broadcast(&commit->room);
-    log_thread_room_locked(commit);
-    commit_publish_locked(commit);
+    commit_poison_locked(commit, failure);
     io_mutex_unlock(&commit->lock);
 }
 
@@ -123,6 +128,10 @@ static void after_apply_locked(struct commit *commit)
     }
     if (commit->syncing && commit->applied.sequence - commit->durable.sequence >= commit->last_group)
         io_condition_signal(&commit->gather);
+    if (commit->upkeep_dozes) {
+        commit->upkeep_dozes = false;
+        commit->hooks.upkeep(commit->hooks.context);
+    }
     if (!commit->piece_wanted &&
         log_writer_room(commit->active->writer).piece_bytes < commit->options.piece_bytes / 2) {
         commit->piece_wanted = true;
@@ -136,7 +145,7 @@ static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enu
     struct commit_waiter waiter = {.next = commit->waiters, .sequence = sequence, .level = level};
     io_condition_init(&waiter.wake, commit->io);
     commit->waiters = &waiter;
-    if (commit->full_until_ns != 0)
+    if (commit->full_until_ns != 0 && !commit->writing)
         (void)io_condition_wait_until(&waiter.wake, &commit->lock, commit->full_until_ns);
     else
         io_condition_wait(&waiter.wake, &commit->lock);
@@ -147,16 +156,22 @@ static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enu
     io_condition_fini(&waiter.wake);
 }
 
+/* The log waits for room on the disk: for its bytes, or for the edit that lists it. */
+static bool is_out_of_room(const struct commit *commit)
+{
+    return commit->full_until_ns != 0 || (commit->unlisted != NULL && !status_is_ok(commit->upkeep_full.status));
+}
+
 static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
 {
     while (!log_reached_locked(commit, sequence, level)) {
-        if (!status_is_ok(commit->failure))
+        if (commit_has_failed_locked(commit))
             return commit_unknown_locked(commit);
         if (log_drive_locked(commit, sequence, level))
             continue;
-        if (commit->full_until_ns != 0 && commit->closing)
+        if (commit->closing && is_out_of_room(commit))
             return STATUS(KVS_NO_SPACE, "closing while the disk is full: the last writes are not on it");
-        if (status_is_ok(commit->failure) && !log_reached_locked(commit, sequence, level))
+        if (!commit_has_failed_locked(commit) && !log_reached_locked(commit, sequence, level))
             sleep_as_waiter_locked(commit, sequence, level);
     }
     return status_ok();
@@ -192,15 +207,14 @@ struct kvs_status commit_await(struct commit *commit, uint64_t sequence, enum kv
 static struct kvs_status refuse_locked(struct commit *commit, enum admission reason, uint64_t until_ns,
                                        uint64_t record_bytes, struct ready_request **request)
 {
-    if ((reason == WAIT_LOG || reason == WAIT_PIECE) && !status_is_ok(commit->no_space))
-        return status_restore_text(commit->no_space, commit->no_space_text);
+    STATUS_RETURN_IF_ERROR(admission_shortage_locked(commit, reason));
     commit->delayed_writes++;
     if (*request != NULL) {
         (*request)->next = commit->ready;
         commit->ready = *request;
         *request = NULL;
     }
-    if (reason == WAIT_PACE && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))
+    if (reason == WAIT_PACE && commit->ready != NULL && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))
         commit->ready_at_ns = until_ns;
     if (reason == WAIT_BUFFER)
         commit->drain_bytes = record_bytes > commit->drain_bytes ? record_bytes : commit->drain_bytes;
@@ -256,7 +270,7 @@ struct kvs_status commit_apply(struct commit *commit, uint64_t *sequence, size_t
     }
     free(request);
     *applied = done;
-    if (status_is_ok(status))
+    if (done != 0 || status_is_ok(status))
         *sequence = atomic_load_explicit(&commit->applied_sequence, memory_order_acquire);
     return status;
 }
@@ -266,9 +280,8 @@ struct kvs_status commit_rotate(struct commit *commit, uint64_t *sequence)
     io_mutex_lock(&commit->lock);
     struct kvs_status status = commit_failure_locked(commit);
     while (status_is_ok(status) && memtable_count(commit->memtable) != 0 && !rotate_locked(commit)) {
-        if (!status_is_ok(commit->no_space))
-            status = status_restore_text(commit->no_space, commit->no_space_text);
-        else
+        status = admission_shortage_locked(commit, WAIT_LOG);
+        if (status_is_ok(status))
             io_condition_wait(&commit->room, &commit->lock);
         if (status_is_ok(status))
             status = commit_failure_locked(commit);

@@ -130,18 +130,19 @@ struct commit {
     _Atomic uint64_t durable_sequence;
 
     struct position applied, written, durable;
-    struct position taken;     /* where the write that is under way, or to be repeated after a full disk, ends */
-    bool writing, syncing;     /* the roles */
-    bool closing;              /* do not wait for room on a full disk any more */
-    bool stopping;             /* the log threads leave when nobody waits for them */
-    struct kvs_status failure; /* poisoned: the first error */
-    char failure_text[STATUS_TEXT_BYTES];
-    uint64_t full_until_ns;     /* the disk was full at the last write: try again then; 0: it is not */
-    struct kvs_status no_space; /* no room for the next log or piece, as upkeep found it */
-    char no_space_text[STATUS_TEXT_BYTES];
+    struct position taken;          /* where the write that is under way, or to be repeated after a full disk, ends */
+    bool writing, syncing;          /* the roles */
+    bool closing;                   /* do not wait for room on a full disk any more */
+    bool stopping;                  /* the log threads leave when nobody waits for them */
+    struct kept_status failure;     /* poisoned: the first error */
+    uint64_t full_until_ns;         /* the disk was full at the last write: try again then; 0: it is not */
+    struct kept_status upkeep_full; /* no room for the next log or piece, or to list it, at upkeep's last try */
+    struct kept_status flush_full;  /* no room for a segment, at the last flush */
+    bool upkeep_dozes;              /* upkeep sleeps without a deadline: the next write wakes it */
 
     struct live_log *oldest, *active;
     struct live_log *writing_log, *syncing_log; /* the oldest logs not written, not synced, to their end */
+    struct live_log *syncing_now;               /* the log of the sync that is under way */
     struct live_log *unlisted;                  /* the oldest log that the manifest does not list yet; NULL: none */
     struct memtable *memtable;                  /* takes insertions; the view holds the reference */
     struct sealed_table *sealed_oldest, *sealed_newest;
@@ -149,9 +150,9 @@ struct commit {
     uint64_t sealed_bytes;
     struct commit_waiter *waiters; /* callers that wait for their numbers, the latest first */
     struct prepared_log prepared;  /* prepared.log NULL: none */
-    size_t wanted_table_bytes;    /* what the next memtable must hold for a batch that waits for it */
-    uint64_t wanted_piece_bytes;  /* and the active log's next piece */
-    bool piece_wanted;            /* the active log's preallocated piece is running out */
+    size_t wanted_table_bytes;     /* what the next memtable must hold for a batch that waits for it */
+    uint64_t wanted_piece_bytes;   /* and the active log's next piece */
+    bool piece_wanted;             /* the active log's preallocated piece is running out */
 
     struct pace pace;
     uint64_t unsynced_since_ns; /* mode interval: when the oldest unsynced record may have been applied */
@@ -197,8 +198,14 @@ KVS_MUST_USE struct kvs_status commit_rotate(struct commit *commit, uint64_t *se
 /* The failure that poisoned the pipeline, or OK. Lock held. */
 struct kvs_status commit_failure_locked(struct commit *commit);
 
-/* Note a failure outside the log that forbids further writes (a failed manifest). The first one stays. */
+/* Forbid further writes: answer and wake everybody with this failure. The first one stays. */
 void commit_poison(struct commit *commit, struct kvs_status failure);
+void commit_poison_locked(struct commit *commit, struct kvs_status failure);
+
+static inline bool commit_has_failed_locked(const struct commit *commit)
+{
+    return !status_is_ok(commit->failure.status);
+}
 
 /* Wake asynchronous callers that wait for admission. Lock held. */
 void log_thread_room_locked(struct commit *commit);

@@ -20,6 +20,9 @@ enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, s
 /* Wait until a batch is admitted; then nothing may come between this and its application. Errors: POISONED, NO_SPACE, and what a write gave. */
 KVS_MUST_USE struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch);
 
+/* Why there is no room of the kind that a wait is for, where the disk is to blame: NO_SPACE or what upkeep or the flush met. */
+KVS_MUST_USE struct kvs_status admission_shortage_locked(struct commit *commit, enum admission reason);
+
 /* Write out the buffer, or wait for who does; give it memory for a record that is larger than it. May wake without having done so. Errors: NO_MEMORY. */
 KVS_MUST_USE struct kvs_status admission_make_buffer_room_locked(struct commit *commit, uint64_t record_bytes);
 

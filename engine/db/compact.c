@@ -27,6 +27,7 @@ void compaction_measure(struct kvs_db *db)
         compaction_shape_fini(&shape);
     }
     version_unref(version);
+    workers_note_unref(db);
 }
 
 static struct kvs_status pick(struct kvs_db *db, struct compaction_job *job, const struct version *version,
@@ -71,6 +72,7 @@ static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full
     }
     compaction_job_fini(&job);
     version_unref(version);
+    workers_note_unref(db);
     if (*did)
         compaction_measure(db);
     return status;
@@ -84,10 +86,8 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     db_log(db, KVS_LOG_ERROR, "compaction failed: %s", status_text(status));
     bool is_worth_retrying = status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
     io_mutex_lock(&db->commit.lock);
-    if (!is_worth_retrying) {
-        status_save_text(status, db->workers.compact_failure_text);
-        db->workers.compact_failure = status;
-    }
+    if (!is_worth_retrying)
+        status_keep(&db->workers.compact_failure, status);
     io_condition_broadcast(&db->workers.done);
     io_mutex_unlock(&db->commit.lock);
     return is_worth_retrying ? io_monotonic_ns(db->io) + RETRY_NS : 0;
@@ -101,14 +101,16 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns)
     bool is_full = workers->compact_served < asked, did = false;
     io_mutex_unlock(&db->commit.lock);
     struct kvs_status status = compact_once(db, &did, is_full);
+    struct kept_status outcome = {0};
+    status_keep(&outcome, status);
     *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     io_mutex_lock(&db->commit.lock);
-    if (is_full && status_is_ok(status)) {
+    if (is_full) {
         workers->compact_served = asked;
+        workers->compact_outcome = outcome;
         io_condition_broadcast(&workers->done);
-        return true;
     }
-    return did;
+    return did || (is_full && status_is_ok(status));
 }
 
 void compaction_body(void *argument)
@@ -119,9 +121,9 @@ void compaction_body(void *argument)
     compaction_measure(db);
     io_mutex_lock(&db->commit.lock);
     while (!db->workers.stopping) {
-        bool is_able = status_is_ok(db->workers.compact_failure) && status_is_ok(db->commit.failure);
+        bool is_able = status_is_ok(db->workers.compact_failure.status) && !commit_has_failed_locked(&db->commit);
         if (!is_able || !round_locked(db, &retry_ns))
-            worker_wait_locked(db, worker, retry_ns);
+            worker_wait_locked(db, worker, is_able ? retry_ns : 0);
     }
     io_mutex_unlock(&db->commit.lock);
 }

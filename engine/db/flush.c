@@ -54,7 +54,8 @@ static struct kvs_status drop_logs_locked(struct kvs_db *db, struct manifest_edi
 {
     struct commit *commit = &db->commit;
     for (struct live_log *log = commit->oldest; log != NULL && log->state != LOG_ACTIVE; log = log->newer) {
-        if (log->last.record <= last.record && !log->is_dropped)
+        /* One without records may not be listed yet: it goes with a later flush. */
+        if (log->last.record <= last.record && log->listed && !log->is_dropped)
             STATUS_RETURN_IF_ERROR(manifest_edit_drop_log(edit, log->number));
     }
     /* What is durable in a log that is not listed yet is not there for who recovers. */
@@ -112,6 +113,7 @@ static struct kvs_status write_run(struct kvs_db *db, struct compaction_result *
     struct kvs_status status =
         flush_run(result, &environment, iterator, version, version_set_new_number(db->versions), horizon);
     version_unref(version);
+    workers_note_unref(db);
     iterator_free(iterator);
     return status;
 }
@@ -120,6 +122,7 @@ static void note_speed_locked(struct kvs_db *db, const struct flush_work *work, 
                               uint64_t begun_ns)
 {
     struct workers *workers = &db->workers;
+    status_keep(&db->commit.flush_full, status_ok());
     uint64_t elapsed_ns = io_monotonic_ns(db->io) - begun_ns;
     double rate = (double)work->bytes * 1e9 / (double)(elapsed_ns + 1);
     workers->drain_rate = workers->drain_rate == 0 ? rate : 0.7 * workers->drain_rate + 0.3 * rate;
@@ -157,7 +160,11 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     if (!is_worth_retrying(status) && status.code != KVS_BUSY)
         commit_poison(&db->commit, status);
     io_mutex_lock(&db->commit.lock);
+    if (is_worth_retrying(status))
+        status_keep(&db->commit.flush_full, status);
+    io_condition_broadcast(&db->commit.room);
     io_condition_broadcast(&db->workers.done);
+    log_thread_room_locked(&db->commit);
     io_mutex_unlock(&db->commit.lock);
     return is_worth_retrying(status) ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }
@@ -169,7 +176,10 @@ void flush_body(void *argument)
     struct flush_work work;
     io_mutex_lock(&commit->lock);
     while (!db->workers.stopping) {
-        if (!status_is_ok(commit->failure) || !take_work_locked(db, &work)) {
+        bool has_failed = commit_has_failed_locked(commit);
+        if (has_failed)
+            io_condition_broadcast(&db->workers.done);
+        if (has_failed || !take_work_locked(db, &work)) {
             worker_wait_locked(db, &db->workers.flush, 0);
             continue;
         }

@@ -19,16 +19,19 @@ bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs
     return published >= sequence && (level == KVS_PUBLISHED || commit->durable.sequence >= sequence);
 }
 
-/* Wake the callers whose numbers have been reached, or all after a failure; and one of the others if a role that it could take is free. */
+/* Wake the callers whose numbers have been reached, or all after a failure; and of the others one for each role that is free and that would help it. */
 static void wake_waiters(struct commit *commit)
 {
-    bool has_failed = !status_is_ok(commit->failure), has_driver = false;
+    bool wakes_all = commit_has_failed_locked(commit) || commit->closing, has_writer = false, has_syncer = false;
     for (struct commit_waiter *waiter = commit->waiters; waiter != NULL; waiter = waiter->next) {
-        bool is_role_free = needs_sync(commit, waiter->level) ? !commit->syncing : !commit->writing;
-        bool is_served = has_failed || log_reached_locked(commit, waiter->sequence, waiter->level);
-        if (!is_served && (has_driver || !is_role_free))
+        bool syncs = needs_sync(commit, waiter->level);
+        bool *has_driver = syncs ? &has_syncer : &has_writer;
+        bool is_role_free = syncs ? !commit->syncing : !commit->writing;
+        bool is_role_useful = (syncs ? commit->durable : commit->written).sequence < waiter->sequence;
+        bool is_served = wakes_all || log_reached_locked(commit, waiter->sequence, waiter->level);
+        if (!is_served && (*has_driver || !is_role_free || !is_role_useful))
             continue;
-        has_driver |= !is_served;
+        *has_driver |= !is_served;
         io_condition_signal(&waiter->wake);
     }
 }
@@ -47,13 +50,15 @@ void commit_publish_locked(struct commit *commit)
     log_thread_progress_locked(commit);
 }
 
-/* Move past logs that are written, synced, to their end. */
+/* Move past logs that are written, synced, to their end; never past the one that the holder of the write role is at work on. */
 static void settle_logs(struct commit *commit)
 {
-    while (commit->writing_log->state != LOG_ACTIVE && commit->writing_log->last.record <= commit->written.record)
+    while (!commit->writing && commit->writing_log->state != LOG_ACTIVE &&
+           commit->writing_log->last.record <= commit->written.record)
         commit->writing_log = commit->writing_log->newer;
     bool synced = false;
-    while (commit->syncing_log->state != LOG_ACTIVE && commit->syncing_log->last.record <= commit->durable.record) {
+    while ((!commit->writing || commit->syncing_log != commit->writing_log) &&
+           commit->syncing_log->state != LOG_ACTIVE && commit->syncing_log->last.record <= commit->durable.record) {
         if (commit->syncing_log->state == LOG_SEALED) {
             commit->syncing_log->state = LOG_SYNCED;
             synced = true;
@@ -72,18 +77,13 @@ void commit_note_flushed_locked(struct commit *commit, struct position flushed)
     commit_publish_locked(commit);
 }
 
+/* A full disk is met again later, with the same bytes; anything else is the end of writing. */
 static void note_write_failure(struct commit *commit, struct kvs_status status)
 {
-    if (status.code == KVS_NO_SPACE) {
+    if (status.code == KVS_NO_SPACE)
         commit->full_until_ns = io_monotonic_ns(commit->io) + FULL_RETRY_NS;
-        return;
-    }
-    if (status_is_ok(commit->failure)) {
-        status_save_text(status, commit->failure_text);
-        commit->failure = status;
-    }
-    io_condition_broadcast(&commit->room);
-    log_thread_room_locked(commit);
+    else
+        commit_poison_locked(commit, status);
 }
 
 void log_write_step_locked(struct commit *commit)
@@ -132,16 +132,18 @@ static void gather_locked(struct commit *commit)
 
 static bool can_write(const struct commit *commit)
 {
-    return status_is_ok(commit->failure) && commit->full_until_ns == 0;
+    return !commit_has_failed_locked(commit) && commit->full_until_ns == 0;
 }
 
 /* One fdatasync; everything written to the log before is then durable. Drops the lock meanwhile. */
 static struct kvs_status sync_log_locked(struct commit *commit, struct live_log *log)
 {
     uint64_t begun_ns = io_monotonic_ns(commit->io);
+    commit->syncing_now = log;
     io_mutex_unlock(&commit->lock);
     struct kvs_status status = log_writer_sync(log->writer, SYNC_LOG);
     io_mutex_lock(&commit->lock);
+    commit->syncing_now = NULL;
     commit->last_sync_ns = io_monotonic_ns(commit->io) - begun_ns;
     commit->log_syncs++;
     if (commit->log_sync_ns_max < commit->last_sync_ns)
@@ -149,15 +151,17 @@ static struct kvs_status sync_log_locked(struct commit *commit, struct live_log 
     return status;
 }
 
+/* Sync what is written, log by log. A failed sync is never tried again, whatever its cause. */
 static void sync_written_locked(struct commit *commit)
 {
     struct position goal = commit->written;
-    uint64_t before = commit->durable.sequence, begun_ns = io_monotonic_ns(commit->io);
+    uint64_t before = commit->durable.sequence;
+    settle_logs(commit);
     while (commit->durable.record < goal.record) {
         struct live_log *log = commit->syncing_log;
         struct kvs_status status = sync_log_locked(commit, log);
         if (!status_is_ok(status)) {
-            note_write_failure(commit, status);
+            commit_poison_locked(commit, status);
             return;
         }
         struct position reached = log->state != LOG_ACTIVE && log->last.record < goal.record ? log->last : goal;
@@ -166,8 +170,6 @@ static void sync_written_locked(struct commit *commit)
         settle_logs(commit);
     }
     commit->last_group = commit->durable.sequence - before;
-    /* What was applied since is younger than this sync's beginning. */
-    commit->unsynced_since_ns = commit->applied.record > commit->durable.record ? begun_ns : 0;
 }
 
 void log_sync_step_locked(struct commit *commit)
@@ -175,15 +177,18 @@ void log_sync_step_locked(struct commit *commit)
     KVS_ASSERT(!commit->syncing);
     commit->syncing = true;
     gather_locked(commit);
-    uint64_t target = commit->applied.record;
+    uint64_t target = commit->applied.record, begun_ns = io_monotonic_ns(commit->io);
     while (commit->written.record < target && can_write(commit)) {
         if (commit->writing)
             io_condition_wait(&commit->progress, &commit->lock);
         else
             log_write_step_locked(commit);
     }
-    if (status_is_ok(commit->failure))
+    if (!commit_has_failed_locked(commit))
         sync_written_locked(commit);
+    /* What was applied since is younger than this sync's beginning. */
+    if (commit->durable.record >= target)
+        commit->unsynced_since_ns = commit->applied.record > commit->durable.record ? begun_ns : 0;
     commit->syncing = false;
     log_thread_room_locked(commit);
     commit_publish_locked(commit);
@@ -191,7 +196,7 @@ void log_sync_step_locked(struct commit *commit)
 
 bool log_drive_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
 {
-    if (!status_is_ok(commit->failure))
+    if (commit_has_failed_locked(commit))
         return false;
     if (commit->full_until_ns != 0 && commit->written.sequence < sequence) {
         if (io_monotonic_ns(commit->io) < commit->full_until_ns || commit->writing)
@@ -200,12 +205,12 @@ bool log_drive_locked(struct commit *commit, uint64_t sequence, enum kvs_level l
         return commit->full_until_ns == 0;
     }
     if (needs_sync(commit, level)) {
-        if (commit->syncing || commit->durable.sequence >= sequence)
+        if (commit->syncing || commit->durable.sequence >= sequence || commit->durable.record == commit->applied.record)
             return false;
         log_sync_step_locked(commit);
         return true;
     }
-    if (commit->writing || commit->written.sequence >= sequence)
+    if (commit->writing || commit->written.sequence >= sequence || commit->written.record == commit->applied.record)
         return false;
     log_write_step_locked(commit);
     return true;

@@ -22,7 +22,7 @@ void log_thread_room_locked(struct commit *commit)
 static struct sync_request *take_answered(struct log_thread *thread)
 {
     struct commit *commit = thread->commit;
-    bool failed = !status_is_ok(commit->failure);
+    bool failed = commit_has_failed_locked(commit);
     struct sync_request *answered = NULL, **link = &thread->requests;
     while (*link != NULL) {
         struct sync_request *request = *link;
@@ -44,7 +44,7 @@ static bool answer_locked(struct log_thread *thread)
     struct sync_request *answered = take_answered(thread);
     if (answered == NULL)
         return false;
-    struct kvs_status failure = status_is_ok(commit->failure) ? status_ok() : commit_unknown_locked(commit);
+    struct kvs_status failure = !commit_has_failed_locked(commit) ? status_ok() : commit_unknown_locked(commit);
     uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
     uint64_t reached =
         thread->level == KVS_DURABLE && commit->durable.sequence < published ? commit->durable.sequence : published;
@@ -83,21 +83,32 @@ static bool call_ready_locked(struct commit *commit)
     return true;
 }
 
-static uint64_t furthest(const struct sync_request *requests)
+/* The request to drive for: the furthest, or while the disk is full the furthest that needs no more room on it. */
+static uint64_t furthest(const struct commit *commit, const struct sync_request *requests)
 {
-    uint64_t sequence = 0;
-    for (; requests != NULL; requests = requests->next)
+    uint64_t sequence = 0, written = 0;
+    for (; requests != NULL; requests = requests->next) {
         sequence = sequence < requests->sequence ? requests->sequence : sequence;
-    return sequence;
+        if (requests->sequence <= commit->written.sequence && written < requests->sequence)
+            written = requests->sequence;
+    }
+    return commit->full_until_ns != 0 && written > commit->durable.sequence ? written : sequence;
 }
 
 /* The syncer's own duty in mode interval. Returns whether it synced. */
 static bool interval_sync_locked(struct commit *commit)
 {
-    if (commit->options.mode != KVS_SYNC_INTERVAL || commit->unsynced_since_ns == 0 || commit->syncing)
+    if (commit->options.mode != KVS_SYNC_INTERVAL || commit->unsynced_since_ns == 0 || commit->syncing ||
+        commit_has_failed_locked(commit))
         return false;
-    if (!status_is_ok(commit->failure) ||
-        io_monotonic_ns(commit->io) < commit->unsynced_since_ns + commit->options.interval_ns)
+    uint64_t now_ns = io_monotonic_ns(commit->io);
+    if (commit->full_until_ns != 0) {
+        if (commit->writing || now_ns < commit->full_until_ns)
+            return false;
+        log_write_step_locked(commit);
+        return true;
+    }
+    if (now_ns < commit->unsynced_since_ns + commit->options.interval_ns)
         return false;
     log_sync_step_locked(commit);
     return true;
@@ -107,7 +118,7 @@ static bool interval_sync_locked(struct commit *commit)
 static bool drain_locked(struct commit *commit)
 {
     uint64_t bytes = commit->drain_bytes;
-    if (bytes == 0 || commit->writing || !status_is_ok(commit->failure))
+    if (bytes == 0 || commit->writing || commit_has_failed_locked(commit))
         return false;
     if (commit->full_until_ns != 0 && io_monotonic_ns(commit->io) < commit->full_until_ns)
         return false;
@@ -129,21 +140,29 @@ static bool work_locked(struct log_thread *thread)
         return true;
     if (thread == &commit->syncer && interval_sync_locked(commit))
         return true;
-    return thread->requests != NULL && log_drive_locked(commit, furthest(thread->requests), thread->level);
+    return thread->requests != NULL && log_drive_locked(commit, furthest(commit, thread->requests), thread->level);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 /* When the thread has to look again although nobody wakes it; 0: never. */
 static uint64_t next_look_ns(const struct log_thread *thread)
 {
     const struct commit *commit = thread->commit;
-    if (commit->full_until_ns != 0)
-        return commit->full_until_ns;
-    if (thread == &commit->writer)
-        return commit->ready_at_ns;
-    if (commit->options.mode == KVS_SYNC_INTERVAL && commit->unsynced_since_ns != 0 && !commit->syncing &&
-        status_is_ok(commit->failure))
-        return commit->unsynced_since_ns + commit->options.interval_ns;
-    return 0;
+    bool is_writer = thread == &commit->writer;
+    if (commit_has_failed_locked(commit))
+        return 0;
+    bool is_interval_due = !is_writer && commit->options.mode == KVS_SYNC_INTERVAL && commit->unsynced_since_ns != 0;
+    bool wants_write = thread->requests != NULL || (is_writer && commit->drain_bytes != 0) || is_interval_due;
+    uint64_t look_ns = wants_write && !commit->writing ? commit->full_until_ns : 0;
+    if (is_writer)
+        return commit->ready == NULL ? look_ns : sooner(look_ns, commit->ready_at_ns);
+    if (look_ns == 0 && is_interval_due && !commit->syncing && commit->full_until_ns == 0)
+        look_ns = commit->unsynced_since_ns + commit->options.interval_ns;
+    return look_ns;
 }
 
 static void log_thread_body(void *argument)
@@ -196,6 +215,13 @@ struct kvs_status commit_stop(struct commit *commit)
     io_mutex_unlock(&commit->lock);
     struct kvs_status status =
         commit_await(commit, atomic_load_explicit(&commit->applied_sequence, memory_order_acquire), KVS_DURABLE);
+    if (!status_is_ok(status)) {
+        /* Whoever still waits is answered; what is not on the disk will not be. */
+        struct kept_status kept = {0};
+        status_keep(&kept, status);
+        commit_poison(commit, status);
+        status = status_kept(&kept);
+    }
     io_mutex_lock(&commit->lock);
     commit->stopping = true;
     io_condition_signal(&commit->writer.wake);
@@ -219,6 +245,11 @@ struct kvs_status commit_request(struct commit *commit, uint64_t sequence, enum 
         return STATUS(KVS_NO_MEMORY, "no memory for a sync request");
     *request = (struct sync_request){.sequence = sequence, .callback = callback, .context = context};
     io_mutex_lock(&commit->lock);
+    if (sequence > commit->applied.sequence) {
+        io_mutex_unlock(&commit->lock);
+        free(request);
+        return STATUS(KVS_INVALID, "sequence number %llu was not given out yet", (unsigned long long)sequence);
+    }
     bool sync = level == KVS_DURABLE || commit->options.mode == KVS_SYNC_ALWAYS;
     struct log_thread *thread = sync ? &commit->syncer : &commit->writer;
     request->next = thread->requests;

@@ -20,7 +20,9 @@ void kvs_options_default(struct kvs_options *options)
 {
     uint64_t quarter = io_machine_memory_bytes() / 4;
     *options = (struct kvs_options){
-        .memory_bytes = quarter < GIB && quarter >= MIB ? quarter : GIB,
+        .memory_bytes = quarter == 0 || quarter > GIB ? GIB
+                        : quarter < MIB               ? MIB
+                                                      : quarter,
         .sync_mode = KVS_SYNC_ALWAYS,
         .sync_interval_ms = 1000,
         .create_if_missing = true,

@@ -63,7 +63,7 @@ uint64_t pace_admit(struct pace *pace, uint64_t bytes, uint64_t now_ns)
         if (pace->next_ns > now_ns)
             return pace->next_ns - now_ns < PACE_WAIT_MAX_NS ? pace->next_ns : now_ns + PACE_WAIT_MAX_NS;
         uint64_t price_ns = (uint64_t)((double)bytes * 1e9 / (double)pace->rate);
-        pace->next_ns = at_least(pace->next_ns, now_ns) + (price_ns < PACE_WAIT_MAX_NS ? price_ns : PACE_WAIT_MAX_NS);
+        pace->next_ns = at_least(pace->next_ns, now_ns) + (price_ns < PACE_AHEAD_MAX_NS ? price_ns : PACE_AHEAD_MAX_NS);
     }
     pace->admitted += bytes;
     return 0;

@@ -19,6 +19,9 @@
 #define PACE_WAIT_MAX_NS UINT64_C(20000000)
 #define PACE_RATE_MIN UINT64_C(1048576)
 
+/* How far ahead one admission, however large, is charged. */
+#define PACE_AHEAD_MAX_NS UINT64_C(1000000000)
+
 /* memory, merge  debts as parts of what is tolerable: up to PACE_COMFORT there is no limit, 1 is the full mark
  * drain_rate     bytes a second that flushes free in memory while they run; 0: not known yet */
 struct pace_debt {

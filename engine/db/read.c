@@ -199,6 +199,13 @@ struct kvs_status kvs_get(struct kvs_db *db, struct kvs_value *value, bool *foun
     return status_ok();
 }
 
+static void copy_out(void *buffer, struct kvs_slice value, size_t capacity)
+{
+    size_t bytes = value.size < capacity ? value.size : capacity;
+    if (bytes != 0)
+        memcpy(buffer, value.data, bytes);
+}
+
 struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_bytes, bool *found, struct kvs_slice key,
                                size_t capacity, const struct kvs_read_options *options)
 {
@@ -211,7 +218,7 @@ struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_by
     enum outcome outcome = find_resident(&lookup, view);
     struct kvs_slice value = lookup.hit.value;
     if (outcome == IN_TABLE || outcome == IN_BLOCK)
-        memcpy(buffer, value.data, value.size < capacity ? value.size : capacity);
+        copy_out(buffer, value, capacity);
     else if (outcome == MISS)
         view_ref(view);
     rcu_leave();
@@ -221,7 +228,7 @@ struct kvs_status kvs_get_into(struct kvs_db *db, void *buffer, size_t *value_by
                                        : find_on_disk(&lookup, &outcome, view);
         if (status_is_ok(status) && outcome == IN_BLOCK) {
             value = lookup.hit.value;
-            memcpy(buffer, value.data, value.size < capacity ? value.size : capacity);
+            copy_out(buffer, value, capacity);
             cache_block_unref(lookup.hit.block);
         }
         view_unref(view);

@@ -10,9 +10,11 @@ static inline uint64_t read_horizon(struct kvs_db *db, const struct kvs_read_opt
     if (options != NULL && options->snapshot != NULL)
         return options->snapshot->sequence;
     uint64_t horizon = commit_published(&db->commit);
-    if (options != NULL && options->at_least > horizon)
-        horizon = options->at_least;
-    return horizon;
+    if (options == NULL || options->at_least <= horizon)
+        return horizon;
+    /* Never beyond what is applied: a batch that is being inserted would show half of itself. */
+    uint64_t applied = atomic_load_explicit(&db->commit.applied_sequence, memory_order_acquire);
+    return options->at_least < applied ? options->at_least : applied;
 }
 
 #endif

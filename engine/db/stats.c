@@ -31,7 +31,9 @@ static void add_pipeline_locked(const struct commit *commit, struct kvs_stats *s
     stats->delay_ns_total = commit->delay_ns_total;
     stats->delay_ns_max = commit->delay_ns_max;
     stats->immutable_memtables = commit->sealed_count;
-    stats->health = (enum kvs_code)(commit->failure.code != KVS_OK ? KVS_POISONED : commit->no_space.code);
+    stats->health = (enum kvs_code)(commit_has_failed_locked(commit)           ? KVS_POISONED
+                                    : !status_is_ok(commit->flush_full.status) ? commit->flush_full.status.code
+                                                                               : commit->upkeep_full.status.code);
     for (const struct live_log *log = commit->oldest; log != NULL; log = log->newer)
         stats->live_log_bytes += log->writer == NULL ? 0 : log_writer_allocated_bytes(log->writer);
 }
@@ -185,12 +187,14 @@ static void print_health(const struct kvs_db *const_db, struct text *text)
 {
     struct kvs_db *db = (struct kvs_db *)const_db;
     io_mutex_lock(&db->commit.lock);
-    if (!status_is_ok(db->commit.failure))
-        print(text, "writes are refused: %s\n", db->commit.failure_text);
-    else if (!status_is_ok(db->commit.no_space))
-        print(text, "writes wait for room: %s\n", db->commit.no_space_text);
-    if (!status_is_ok(db->workers.compact_failure))
-        print(text, "compaction has stopped: %s\n", db->workers.compact_failure_text);
+    if (commit_has_failed_locked(&db->commit))
+        print(text, "writes are refused: %s\n", db->commit.failure.text);
+    else if (!status_is_ok(db->commit.upkeep_full.status))
+        print(text, "writes wait for room: %s\n", db->commit.upkeep_full.text);
+    if (!status_is_ok(db->commit.flush_full.status))
+        print(text, "flushes wait for room: %s\n", db->commit.flush_full.text);
+    if (!status_is_ok(db->workers.compact_failure.status))
+        print(text, "compaction has stopped: %s\n", db->workers.compact_failure.text);
     io_mutex_unlock(&db->commit.lock);
 }
 

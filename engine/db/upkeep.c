@@ -9,6 +9,9 @@
 #define RETRY_NS UINT64_C(200000000)
 #define IDLE_NS UINT64_C(1000000000)
 
+/* Logs whose ends one edit lists at most; the rest come with the next. */
+enum { ENDED_MAX = 8 };
+
 /* What upkeep remembers between rounds. */
 struct upkeep {
     struct kvs_db *db;
@@ -23,6 +26,20 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* ---- Room ---- */
+
+/* Keep what the last try to get room gave, for those who wait for it. */
+static void note_room_locked(struct upkeep *upkeep, struct kvs_status status)
+{
+    struct commit *commit = &upkeep->db->commit;
+    status_keep(&commit->upkeep_full, status);
+    upkeep->retry_ns = status_is_ok(status) ? 0 : io_monotonic_ns(upkeep->db->io) + RETRY_NS;
+    io_condition_broadcast(&commit->room);
+    io_condition_broadcast(&upkeep->db->workers.done);
+    log_thread_room_locked(commit);
+    commit_publish_locked(commit);
+}
+
 /* ---- The list of logs in the manifest ---- */
 
 /* List logs that have become active, and the ends of those that are synced. Editing role held, commit lock held. */
@@ -32,7 +49,7 @@ static struct kvs_status compose_log_edit_locked(struct kvs_db *db, struct manif
     for (struct live_log *log = commit->unlisted; log != NULL; log = log->newer)
         STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, log->number, log->before.record + 1));
     for (struct live_log *log = commit->oldest; log != NULL; log = log->newer) {
-        if (log->state != LOG_SYNCED || !log->listed || log->is_dropped)
+        if (log->state != LOG_SYNCED || !log->listed || log->is_dropped || edit->logs_ended_count == ENDED_MAX)
             continue;
         uint64_t end_bytes, last_record;
         log_writer_end(log->writer, &end_bytes, &last_record);
@@ -47,9 +64,10 @@ static struct kvs_status compose_log_edit_locked(struct kvs_db *db, struct manif
 
 /* The edit is durable: publication may pass the listed logs, and ended ones need no writer. Only upkeep adds to the list, and rotation only appends to the chain,
  * so what the edit listed are the first of the unlisted. */
-static void note_listed_locked(struct kvs_db *db, const struct manifest_edit *edit)
+static void note_listed_locked(struct kvs_db *db, struct log_writer *ended[ENDED_MAX], const struct manifest_edit *edit)
 {
     struct commit *commit = &db->commit;
+    size_t ended_count = 0;
     for (size_t i = 0; i < edit->logs_added_count; i++) {
         commit->unlisted->listed = true;
         commit->unlisted = commit->unlisted->newer;
@@ -59,7 +77,7 @@ static void note_listed_locked(struct kvs_db *db, const struct manifest_edit *ed
             continue;
         log->is_ending = false;
         log->state = LOG_ENDED;
-        log_writer_close(log->writer);
+        ended[ended_count++] = log->writer;
         log->writer = NULL;
     }
     db->workers.noted_record = edit->numbers.durable_record;
@@ -78,7 +96,7 @@ static bool has_log_edit_locked(const struct commit *commit)
 }
 
 /* Install an edit of logs and numbers; a failure that is not for want of room or memory has poisoned the manifest. Commit lock held, dropped meanwhile. */
-static bool install_log_edit_locked(struct kvs_db *db)
+static struct kvs_status install_log_edit_locked(struct kvs_db *db)
 {
     struct commit *commit = &db->commit;
     struct version_edit edit;
@@ -91,13 +109,18 @@ static bool install_log_edit_locked(struct kvs_db *db)
     if (!status_is_ok(status) && status.code != KVS_NO_SPACE && status.code != KVS_NO_MEMORY)
         commit_poison(commit, status);
     io_mutex_lock(&commit->lock);
+    struct log_writer *ended[ENDED_MAX] = {NULL};
     if (status_is_ok(status))
-        note_listed_locked(db, &edit.manifest);
+        note_listed_locked(db, ended, &edit.manifest);
     for (struct live_log *log = commit->oldest; log != NULL; log = log->newer)
         log->is_ending = false;
     workers_end_log_edit_locked(db);
+    io_mutex_unlock(&commit->lock);
+    for (size_t i = 0; i < ENDED_MAX; i++)
+        log_writer_close(ended[i]);
     version_edit_fini(&edit);
-    return status_is_ok(status);
+    io_mutex_lock(&commit->lock);
+    return status;
 }
 
 /* ---- The next log and memtable ---- */
@@ -137,22 +160,6 @@ struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepare
     made.log->number = options.number;
     *prepared = made;
     return status_ok();
-}
-
-static void note_room_locked(struct upkeep *upkeep, struct kvs_status status)
-{
-    struct commit *commit = &upkeep->db->commit;
-    if (status_is_ok(status)) {
-        commit->no_space = status_ok();
-        upkeep->retry_ns = 0;
-    } else {
-        status_save_text(status, commit->no_space_text);
-        commit->no_space = status;
-        upkeep->retry_ns = io_monotonic_ns(upkeep->db->io) + RETRY_NS;
-    }
-    io_condition_broadcast(&commit->room);
-    io_condition_broadcast(&upkeep->db->workers.done);
-    log_thread_room_locked(commit);
 }
 
 /* Free a prepared pair that is too small, with its file. */
@@ -248,7 +255,7 @@ static bool bury_logs_locked(struct kvs_db *db)
     struct commit *commit = &db->commit;
     struct live_log *buried = NULL;
     while (commit->oldest->state != LOG_ACTIVE && commit->oldest->is_dropped && commit->oldest != commit->writing_log &&
-           commit->oldest != commit->syncing_log && !commit->syncing) {
+           commit->oldest != commit->syncing_log && commit->oldest != commit->syncing_now) {
         struct live_log *log = commit->oldest;
         commit->oldest = log->newer;
         log->newer = buried;
@@ -280,7 +287,7 @@ static bool reclaim_locked(struct kvs_db *db)
 
 static void delete_obsolete_locked(struct kvs_db *db)
 {
-    if (version_set_obsolete_count(db->versions) == 0 || !status_is_ok(db->commit.failure))
+    if (version_set_obsolete_count(db->versions) == 0 || commit_has_failed_locked(&db->commit))
         return;
     io_mutex_unlock(&db->commit.lock);
     struct kvs_status status = version_set_delete_obsolete(db->versions);
@@ -315,7 +322,7 @@ static void note_durable_locked(struct upkeep *upkeep, uint64_t now_ns)
         upkeep->still_since_ns = now_ns;
     }
     bool is_idle = now_ns - upkeep->still_since_ns >= IDLE_NS;
-    if (is_idle && commit->durable.record > upkeep->db->workers.noted_record && status_is_ok(commit->failure))
+    if (is_idle && commit->durable.record > upkeep->db->workers.noted_record && !commit_has_failed_locked(commit))
         (void)install_log_edit_locked(upkeep->db);
 }
 
@@ -340,7 +347,7 @@ static uint64_t next_look_ns(const struct upkeep *upkeep)
     bool ticks = commit->sealed_count != 0 || commit->pace.rate != 0 ||
                  commit->applied.sequence != upkeep->seen_sequence || upkeep->db->workers.debt_bytes != 0 ||
                  commit->durable.record > upkeep->db->workers.noted_record;
-    uint64_t tick_ns = ticks && status_is_ok(commit->failure) ? upkeep->ticked_ns + TICK_NS : 0;
+    uint64_t tick_ns = ticks && !commit_has_failed_locked(commit) ? upkeep->ticked_ns + TICK_NS : 0;
     if (upkeep->retry_ns == 0 || tick_ns == 0)
         return upkeep->retry_ns == 0 ? tick_ns : upkeep->retry_ns;
     return smaller(tick_ns, upkeep->retry_ns);
@@ -351,18 +358,26 @@ static bool may_allocate(const struct upkeep *upkeep)
     return upkeep->retry_ns == 0 || io_monotonic_ns(upkeep->db->io) >= upkeep->retry_ns;
 }
 
+/* List logs, or their ends; returns whether it worked, or there was nothing to do. */
+static bool list_logs_locked(struct upkeep *upkeep)
+{
+    if (!has_log_edit_locked(&upkeep->db->commit))
+        return true;
+    struct kvs_status status = install_log_edit_locked(upkeep->db);
+    note_room_locked(upkeep, status);
+    return status_is_ok(status);
+}
+
 /* One round, the urgent first: publication waits for the list, writers for room. Returns whether something was done that may have made more to do. */
 static bool round_locked(struct upkeep *upkeep)
 {
     struct kvs_db *db = upkeep->db;
-    struct commit *commit = &db->commit;
-    bool is_writable = status_is_ok(commit->failure);
-    if (is_writable && may_allocate(upkeep)) {
-        if (has_log_edit_locked(commit) && !install_log_edit_locked(db))
-            upkeep->retry_ns = io_monotonic_ns(db->io) + RETRY_NS;
-        else if (prepare_locked(upkeep) || extend_locked(upkeep))
-            return true;
-    }
+    bool may_try = may_allocate(upkeep);
+    if (may_try)
+        upkeep->retry_ns = 0;
+    if (may_try && !commit_has_failed_locked(&db->commit) && list_logs_locked(upkeep) &&
+        (prepare_locked(upkeep) || extend_locked(upkeep)))
+        return true;
     if (bury_logs_locked(db) || reclaim_locked(db))
         return true;
     delete_obsolete_locked(db);
@@ -376,8 +391,12 @@ void upkeep_body(void *argument)
     struct upkeep upkeep = {.db = db};
     io_mutex_lock(&db->commit.lock);
     while (!db->workers.stopping) {
-        if (!round_locked(&upkeep))
-            worker_wait_locked(db, &db->workers.upkeep, next_look_ns(&upkeep));
+        if (round_locked(&upkeep))
+            continue;
+        uint64_t look_ns = next_look_ns(&upkeep);
+        db->commit.upkeep_dozes = look_ns == 0;
+        worker_wait_locked(db, &db->workers.upkeep, look_ns);
+        db->commit.upkeep_dozes = false;
     }
     io_mutex_unlock(&db->commit.lock);
 }

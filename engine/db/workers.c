@@ -85,7 +85,7 @@ void workers_want_flush(void *context)
 
 void workers_note_unref(struct kvs_db *db)
 {
-    if (db->options.read_only || version_set_obsolete_count(db->versions) == 0)
+    if (db->options.read_only || version_set_obsolete_count(db->versions) == 0 || version_set_is_poisoned(db->versions))
         return;
     io_mutex_lock(&db->commit.lock);
     workers_want_upkeep(db);
@@ -128,8 +128,8 @@ struct kvs_status workers_await_flush(struct kvs_db *db, uint64_t sequence)
     io_mutex_lock(&commit->lock);
     while (db->workers.flushed_sequence < sequence && commit->sealed_oldest != NULL && status_is_ok(status)) {
         status = commit_failure_locked(commit);
-        if (status_is_ok(status) && !status_is_ok(commit->no_space))
-            status = status_restore_text(commit->no_space, commit->no_space_text);
+        if (status_is_ok(status))
+            status = status_kept(&commit->flush_full);
         if (status_is_ok(status))
             io_condition_wait(&db->workers.done, &commit->lock);
     }
@@ -140,20 +140,19 @@ struct kvs_status workers_await_flush(struct kvs_db *db, uint64_t sequence)
 struct kvs_status workers_compact_all(struct kvs_db *db)
 {
     struct workers *workers = &db->workers;
-    io_mutex_lock(&db->commit.lock);
+    struct commit *commit = &db->commit;
+    io_mutex_lock(&commit->lock);
     uint64_t ticket = ++workers->compact_asked;
     workers_want_compaction(db);
-    while (workers->compact_served < ticket && status_is_ok(workers->compact_failure) && !workers->stopping &&
-           status_is_ok(db->commit.failure))
-        io_condition_wait(&workers->done, &db->commit.lock);
-    struct kvs_status status = status_ok();
-    if (workers->compact_served < ticket) {
-        status = status_is_ok(workers->compact_failure)
-                     ? commit_failure_locked(&db->commit)
-                     : status_restore_text(workers->compact_failure, workers->compact_failure_text);
-        if (status_is_ok(status))
-            status = STATUS(KVS_BUSY, "the database is closing");
-    }
-    io_mutex_unlock(&db->commit.lock);
+    while (workers->compact_served < ticket && status_is_ok(workers->compact_failure.status) && !workers->stopping &&
+           !commit_has_failed_locked(commit))
+        io_condition_wait(&workers->done, &commit->lock);
+    struct kvs_status status = status_kept(&workers->compact_failure);
+    if (status_is_ok(status))
+        status =
+            workers->compact_served >= ticket ? status_kept(&workers->compact_outcome) : commit_failure_locked(commit);
+    if (status_is_ok(status) && workers->compact_served < ticket)
+        status = STATUS(KVS_BUSY, "the database is closing");
+    io_mutex_unlock(&commit->lock);
     return status;
 }

@@ -42,8 +42,8 @@ struct workers {
     uint64_t noted_record;
     uint64_t flushed_sequence;
     uint64_t compact_asked, compact_served;
-    struct kvs_status compact_failure;
-    char compact_failure_text[STATUS_TEXT_BYTES];
+    struct kept_status compact_outcome; /* of the last kvs_compact */
+    struct kept_status compact_failure;
     uint64_t flushes, flush_bytes, compactions, compaction_read_bytes, compaction_write_bytes;
 };
 

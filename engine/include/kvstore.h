@@ -98,7 +98,8 @@ KVS_API KVS_MUST_USE struct kvs_status kvs_open(struct kvs_db **db, const char *
  * handle is freed all the same, and what was published before is still safe in its mode. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_close(struct kvs_db *db);
 
-/* Delete a database: only the files that a database is made of, and the folder if it is empty then. Errors: LOCKED, NOT_FOUND, UNSUPPORTED (not a database), IO. */
+/* Delete a database: only the files that a database is made of, and the folder if it is empty then. Errors: LOCKED, NOT_FOUND (no database), CORRUPT or UNSUPPORTED (what is there is not
+ * one of ours, or too damaged to tell: nothing was removed), IO. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_destroy(const char *path);
 
 /* ---- Write ---- */
@@ -166,7 +167,7 @@ KVS_API KVS_MUST_USE struct kvs_status kvs_sync(struct kvs_db *db);
 typedef void kvs_sync_function(void *context, struct kvs_status status);
 
 /* Ask for the changes up to sequence to reach a level, without waiting. If they have already, or on failure to ask, the callback may come before this
- * returns, on the calling thread. Requests made while a sync is in flight share the next one. Errors: NO_MEMORY (no callback comes). */
+ * returns, on the calling thread. Requests made while a sync is in flight share the next one. Errors: NO_MEMORY, INVALID (a number that was not given out yet): no callback comes. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_sync_async(struct kvs_db *db, uint64_t sequence, enum kvs_level level,
                                                       kvs_sync_function *callback, void *context);
 
@@ -272,7 +273,8 @@ KVS_API KVS_MUST_USE struct kvs_status kvs_compact(struct kvs_db *db);
 /* Called now and then with the bytes checked and to be checked; return false to stop. */
 typedef bool kvs_progress_function(void *context, uint64_t done_bytes, uint64_t total_bytes);
 
-/* Read every live file and check every checksum and invariant (order, counts, ranges, filters, whole-file hashes). progress may be NULL.
+/* Read every live segment and check every checksum and invariant (order, counts, ranges, filters, whole-file hashes). Manifest and logs are verified whole by every
+ * kvs_open. progress may be NULL.
  *
  * Errors: CORRUPT (the first damage, with file and offset), IO, BUSY (progress said stop). */
 KVS_API KVS_MUST_USE struct kvs_status kvs_verify(struct kvs_db *db, kvs_progress_function *progress, void *context);

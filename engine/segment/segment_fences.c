@@ -259,8 +259,9 @@ static size_t count_at_or_below(const struct fences *fences, uint64_t hint)
         if (below == 0)
             return 0;
         node = node * FENCES_NODE + below - 1;
-        if (node >= fences->count)
-            node = fences->count - 1; /* the greatest hint of all equals the padding */
+        size_t last = (fences->count - 1) >> (4 * level);
+        if (node > last)
+            node = last; /* the greatest hint of all equals the padding */
     }
     return node + 1;
 }

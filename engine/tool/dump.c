@@ -15,8 +15,8 @@ static struct kvs_status dump_batch(const struct log_record *record, struct kvs_
 {
     struct batch_cursor cursor;
     struct batch_entry entry;
-    printf("record %" PRIu64 " at %" PRIu64 ": %" PRIu32 " changes, %" PRIu32 " bytes, watermark %" PRIu64 "\n", record->number,
-           offset, record->count, record->payload_bytes, record->watermark);
+    printf("record %" PRIu64 " at %" PRIu64 ": %" PRIu32 " changes, %" PRIu32 " bytes, watermark %" PRIu64 "\n",
+           record->number, offset, record->count, record->payload_bytes, record->watermark);
     batch_cursor_init(&cursor, payload, record->count, record->first_sequence);
     while (batch_cursor_next(&cursor, &entry))
         print_entry(entry.sequence, entry.kind_byte, entry.key, entry.value);
@@ -71,8 +71,8 @@ struct kvs_status dump_log(struct io *io, const char *folder, uint64_t number)
     if (status_is_ok(status))
         status = log_header_decode(&header, bytes, read_bytes, path);
     if (status_is_ok(status)) {
-        printf("log %" PRIu64 ", file id %016" PRIx64 ", %" PRIu64 " bytes, %" PRIu64 " preallocated at first\n", number,
-               header.identity.file_id, size, header.preallocated_bytes);
+        printf("log %" PRIu64 ", file id %016" PRIx64 ", %" PRIu64 " bytes, %" PRIu64 " preallocated at first\n",
+               number, header.identity.file_id, size, header.preallocated_bytes);
         status = log_reader_init(&reader, file, path, header.identity.file_id, LOG_HEADER_BYTES, size);
         is_reading = true;
     }
@@ -95,10 +95,10 @@ static void print_numbers(const struct manifest_numbers *numbers)
 static void print_added(const struct manifest_added *added)
 {
     const struct segment_meta *meta = &added->meta;
-    printf("  add segment %" PRIu64 " to level %u, run %" PRIu64 ": %" PRIu64 " entries (%" PRIu64 " deletes), %" PRIu64 " bytes, sequence %" PRIu64
-           "-%" PRIu64 ", ",
-           meta->number, added->level, added->run, meta->entry_count, meta->tombstone_count, meta->size_bytes, meta->min_sequence,
-           meta->max_sequence);
+    printf("  add segment %" PRIu64 " to level %u, run %" PRIu64 ": %" PRIu64 " entries (%" PRIu64 " deletes), %" PRIu64
+           " bytes, sequence %" PRIu64 "-%" PRIu64 ", ",
+           meta->number, added->level, added->run, meta->entry_count, meta->tombstone_count, meta->size_bytes,
+           meta->min_sequence, meta->max_sequence);
     print_bytes(meta->smallest.user, 64);
     printf(" to ");
     print_bytes(meta->largest.user, 64);
@@ -113,12 +113,13 @@ static struct kvs_status print_edit(void *context, const struct manifest_edit *e
         printf("  owner \"%s\"\n", edit->owner);
     print_numbers(&edit->numbers);
     for (size_t i = 0; i < edit->removed_count; i++)
-        printf("  remove segment %" PRIu64 " from level %u, run %" PRIu64 "\n", edit->removed[i].number, edit->removed[i].level,
-               edit->removed[i].run);
+        printf("  remove segment %" PRIu64 " from level %u, run %" PRIu64 "\n", edit->removed[i].number,
+               edit->removed[i].level, edit->removed[i].run);
     for (size_t i = 0; i < edit->added_count; i++)
         print_added(&edit->added[i]);
     for (size_t i = 0; i < edit->logs_added_count; i++)
-        printf("  add log %" PRIu64 " from record %" PRIu64 "\n", edit->logs_added[i].number, edit->logs_added[i].first_record);
+        printf("  add log %" PRIu64 " from record %" PRIu64 "\n", edit->logs_added[i].number,
+               edit->logs_added[i].first_record);
     for (size_t i = 0; i < edit->logs_ended_count; i++)
         printf("  end log %" PRIu64 " at %" PRIu64 " bytes, record %" PRIu64 "\n", edit->logs_ended[i].number,
                edit->logs_ended[i].size_bytes, edit->logs_ended[i].last_record);
@@ -137,7 +138,8 @@ struct kvs_status dump_manifest(struct io *io, const char *folder)
         return STATUS(KVS_NOT_FOUND, "there is no database in %s", folder);
     printf("manifest %" PRIu64 ", whole up to record %" PRIu64 "\n", current.number, current.last_record);
     STATUS_RETURN_IF_ERROR(manifest_replay(io, &result, folder, &current, print_edit, NULL));
-    printf("%" PRIu64 " edits, last record %" PRIu64 ", end at %" PRIu64 "\n", result.records, result.last_record, result.end);
+    printf("%" PRIu64 " edits, last record %" PRIu64 ", end at %" PRIu64 "\n", result.records, result.last_record,
+           result.end);
     return status_ok();
 }
 

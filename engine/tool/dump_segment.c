@@ -16,7 +16,8 @@ struct wanted {
     struct segment_meta meta;
 };
 
-static struct kvs_status look_for_segment(void *context, const struct manifest_edit *edit, const char *path, uint64_t offset)
+static struct kvs_status look_for_segment(void *context, const struct manifest_edit *edit, const char *path,
+                                          uint64_t offset)
 {
     struct wanted *wanted = context;
     (void)path;
@@ -35,18 +36,20 @@ static void print_properties(const struct segment *segment)
     const struct segment_properties *properties = segment_properties_of(segment);
     printf("segment %" PRIu64 ": %" PRIu64 " entries (%" PRIu64 " deletes), %" PRIu64 " blocks of about %" PRIu64
            " bytes, %" PRIu64 " key bytes, %" PRIu64 " value bytes, sequence %" PRIu64 "-%" PRIu64 "\n",
-           segment_meta_of(segment)->number, properties->entry_count, properties->tombstone_count, properties->block_count,
-           properties->block_bytes, properties->raw_key_bytes, properties->raw_value_bytes, properties->min_sequence,
-           properties->max_sequence);
+           segment_meta_of(segment)->number, properties->entry_count, properties->tombstone_count,
+           properties->block_count, properties->block_bytes, properties->raw_key_bytes, properties->raw_value_bytes,
+           properties->min_sequence, properties->max_sequence);
 }
 
 static struct kvs_status print_entries(struct segment *segment)
 {
     struct iterator *iterator;
-    STATUS_RETURN_IF_ERROR(segment_iterator_new(&iterator, segment, (struct segment_iterator_options){.fill_cache = false}));
+    STATUS_RETURN_IF_ERROR(
+        segment_iterator_new(&iterator, segment, (struct segment_iterator_options){.fill_cache = false}));
     struct kvs_status status = iterator_first(iterator);
     while (status_is_ok(status) && iterator->valid) {
-        print_entry(key_sequence(iterator->key.trailer), (unsigned)iterator->key.trailer & 0xFF, iterator->key.user, iterator->value);
+        print_entry(key_sequence(iterator->key.trailer), (unsigned)iterator->key.trailer & 0xFF, iterator->key.user,
+                    iterator->value);
         status = iterator_next(iterator);
     }
     iterator_free(iterator);

@@ -28,7 +28,10 @@ void print_bytes(struct kvs_slice bytes, size_t limit)
 
 void print_entry(uint64_t sequence, unsigned kind_byte, struct kvs_slice key, struct kvs_slice value)
 {
-    printf("%10" PRIu64 " %s ", sequence, kind_byte == KEY_PUT ? "put   " : kind_byte == KEY_DELETE ? "delete" : "?     ");
+    printf("%10" PRIu64 " %s ", sequence,
+           kind_byte == KEY_PUT      ? "put   "
+           : kind_byte == KEY_DELETE ? "delete"
+                                     : "?     ");
     print_bytes(key, SHOWN_KEY_BYTES);
     if (kind_byte == KEY_PUT) {
         printf(" = ");

@@ -30,10 +30,12 @@ static void print_summary(const struct kvs_db *db)
     kvs_stats(db, &stats);
     for (int level = 0; level < KVS_LEVEL_COUNT; level++)
         segments += stats.level_segments[level];
-    printf("ok: manifest, %" PRIu64 " log records (%" PRIu64 " bytes), %u segments (%" PRIu64 " entries, %" PRIu64 " bytes)\n",
+    printf("ok: manifest, %" PRIu64 " log records (%" PRIu64 " bytes), %u segments (%" PRIu64 " entries, %" PRIu64
+           " bytes)\n",
            stats.recovered_records, stats.recovered_bytes, segments, stats.segment_entries, stats.segment_bytes);
     if (stats.set_aside_bytes != 0)
-        printf("note: %" PRIu64 " bytes of torn tail follow the last log record; the next start sets them aside in lost/\n",
+        printf("note: %" PRIu64
+               " bytes of torn tail follow the last log record; the next start sets them aside in lost/\n",
                stats.set_aside_bytes);
 }
 

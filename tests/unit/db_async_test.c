@@ -177,6 +177,20 @@ static void db_apply_large_batch_passes(void **state)
     ok(kvs_close(db));
 }
 
+/* A number from the future is refused at once: nobody could ever answer it. */
+static void db_sync_async_of_unknown_number_is_refused(void **state)
+{
+    struct kvs_options options = tiny_options();
+    struct kvs_db *db;
+    struct answer answer;
+    answer_init(&answer);
+    ok(kvs_open(&db, *state, &options));
+    fails(KVS_INVALID, kvs_sync_async(db, 1000, KVS_DURABLE, take_status, &answer));
+    ok(kvs_put(db, text("k"), text("v"), NULL));
+    ok(kvs_close(db));
+    assert_int_equal(answer.calls, 0);
+}
+
 /* In mode interval an unsynced write becomes durable by itself. */
 static void db_interval_syncs_by_itself(void **state)
 {
@@ -225,9 +239,14 @@ static void db_close_answers_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        on_folder(db_apply_then_publish_always), on_folder(db_apply_then_publish_os),
-        on_folder(db_apply_then_durable_os),     on_folder(db_apply_then_publish_interval),
-        on_folder(db_apply_busy_comes_back), on_folder(db_apply_large_batch_passes),     on_folder(db_interval_syncs_by_itself),
+        on_folder(db_apply_then_publish_always),
+        on_folder(db_apply_then_publish_os),
+        on_folder(db_apply_then_durable_os),
+        on_folder(db_apply_then_publish_interval),
+        on_folder(db_apply_busy_comes_back),
+        on_folder(db_apply_large_batch_passes),
+        on_folder(db_sync_async_of_unknown_number_is_refused),
+        on_folder(db_interval_syncs_by_itself),
         on_folder(db_close_answers_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,8 +270,15 @@ static void db_destroy_removes_only_a_database(void **state)
     ok(kvs_destroy(path));
     struct stat info;
     assert_int_equal(stat(file, &info), 0);
-    fails(KVS_UNSUPPORTED, kvs_destroy(path));
-    assert_int_equal(unlink(file), 0);
+    fails(KVS_NOT_FOUND, kvs_destroy(path));
+    snprintf(file, sizeof file, "%s/CURRENT", path);
+    FILE *foreign = fopen(file, "w");
+    fputs("MANIFEST-000002\n", foreign);
+    fclose(foreign);
+    snprintf(file, sizeof file, "%s/000003.log", path);
+    fclose(fopen(file, "w"));
+    assert_false(kvs_ok(kvs_destroy(path)));
+    assert_int_equal(stat(file, &info), 0);
     fails(KVS_NOT_FOUND, kvs_destroy("/tmp/kvstore-no-such-folder"));
 }
 
@@ -287,7 +294,8 @@ static void db_forked_child_is_refused(void **state)
         struct kvs_value value;
         bool found;
         bool is_refused = kvs_get(db, &value, &found, text("k"), NULL).code == KVS_INVALID &&
-                          kvs_put(db, text("k"), text("w"), NULL).code == KVS_INVALID && kvs_close(db).code == KVS_INVALID;
+                          kvs_put(db, text("k"), text("w"), NULL).code == KVS_INVALID &&
+                          kvs_close(db).code == KVS_INVALID;
         _exit(is_refused ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
