@@ -6,7 +6,8 @@ kvs_program(NAME kvstore_compact_size SOURCES load/compact_size.c ROOMS kvstore)
 kvs_test(NAME load_parts SOURCES load/load_parts_test.c ROOMS load LIBRARIES PkgConfig::zstd)
 
 find_package(Python3 COMPONENTS Interpreter QUIET)
-if(Python3_EXECUTABLE)
+# Its bounds are for the program that users run.
+if(Python3_EXECUTABLE AND NOT KVSTORE_SANITIZE AND NOT KVSTORE_COVERAGE)
     kvs_test(NAME server_load
         COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/load/load_test.py
         PROGRAMS kvstore_server kvstore_tool kvstore_load kvstore_compact_size

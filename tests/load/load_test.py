@@ -75,6 +75,10 @@ def read_logs(folder):
     return size, time.monotonic() - begin
 
 
+def megabytes(size):
+    return f"{size / 1e6:.0f}"
+
+
 def info(client):
     lines = client.call("INFO").decode().splitlines()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -82,11 +86,11 @@ def info(client):
 
 
 class Watch(threading.Thread):
-    """Looks at a server ten times a second, and kills it once kill_at changes have been applied in its whole life."""
+    """Looks at a server ten times a second, shows it now and then, and kills it when kill_at changes have been applied."""
 
-    def __init__(self, server, kill_at=None):
+    def __init__(self, server, every, kill_at=None):
         super().__init__(daemon=True)
-        self.server, self.kill_at = server, kill_at
+        self.server, self.every, self.kill_at = server, max(1, round(every / SAMPLE_S)), kill_at
         self.resident = self.resident_peak = self.disk = self.cpu_s = 0
         self.first, self.last, self.most = None, {}, {}
         self.at_resident = {}
@@ -120,6 +124,16 @@ class Watch(threading.Thread):
         self.cpu_s = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
         if number % 10 == 0:
             self.disk = max(self.disk, folder_bytes(self.server.folder))
+        if number % self.every == self.every - 1:
+            self.show(status["VmRSS"])
+
+    def show(self, resident):
+        fields = self.last
+        used, tables, debt = (megabytes(fields["engine_" + name + "_bytes"])
+                              for name in ("memory_used", "memory_memtable", "compaction_debt"))
+        print(f"         server: resident {megabytes(resident)} MB, engine {used} MB, of which memtables {tables} MB; debt {debt} MB;"
+              f" {fields['engine_flushes']} flushes, {fields['engine_compactions']} compactions,"
+              f" {fields['engine_delayed_writes']} delays", flush=True)
 
     def status(self):
         with open(f"/proc/{self.server.process.pid}/status") as lines:
@@ -173,7 +187,7 @@ class Test:
 
     def load_part(self, server, kill_at):
         """Loads until the end, or until the server is killed."""
-        watch = Watch(server, kill_at)
+        watch = Watch(server, self.arguments.every, kill_at)
         status, summary = run_loader(server, self.arguments, "--state", self.state)
         self.written += summary.get("commands", 0)
         self.load_s += summary.get("seconds", 0)
@@ -181,8 +195,8 @@ class Test:
 
     def verify(self, server, count, when):
         status, summary = run_loader(server, self.arguments, "--state", self.state, "--verify", str(count))
-        self.verdicts.judge(status == 0, f"data {when}", f"{summary.get('commands', 0):.0f} keys read in {summary.get('seconds', 0):.1f} s"
-                            f" with status {status}", "each byte as written, and none where none was")
+        found = f"{summary.get('commands', 0):.0f} keys read in {summary.get('seconds', 0):.1f} s with status {status}"
+        self.verdicts.judge(status == 0, f"data {when}", found, "each byte as written, and none where none was")
         return summary
 
     def restart(self, number):
@@ -195,8 +209,9 @@ class Test:
         recovered = info(client).get("recovered_records", 0)
         client.close()
         self.restarts.append((number, log_bytes, read_s, seconds, recovered))
-        self.verdicts.judge(seconds <= bound, f"restart {number}", f"{seconds:.2f} s for logs of {log_bytes / 1e6:.0f} MB, which were read in"
-                            f" {read_s:.2f} s", f"at most {bound:.2f} s: the load wrote as much in {log_bytes / rate:.2f} s")
+        found = f"{seconds:.2f} s for logs of {megabytes(log_bytes)} MB, which were read in {read_s:.2f} s"
+        self.verdicts.judge(seconds <= bound, f"restart {number}", found,
+                            f"at most {bound:.2f} s: the load wrote as much in {log_bytes / rate:.2f} s")
         return server
 
     def load(self):
@@ -247,7 +262,7 @@ class Test:
         print(done.stdout, end="", flush=True)
         records, live = self.arguments.records, sizes["after_bytes"]
         self.verdicts.judge(sizes["after_entries"] == records, "keys", f"{sizes['after_entries']}", f"exactly {records}")
-        found = (f"{settled / 1e6:.0f} MB, of which {logs / 1e6:.0f} MB are logs; compacted whole {live / 1e6:.0f} MB;"
+        found = (f"{megabytes(settled)} MB, of which {megabytes(logs)} MB are logs; compacted whole {megabytes(live)} MB;"
                  f" ratio {settled / live:.3f}, without logs {(settled - logs) / live:.3f}")
         if records >= SPACE_RECORDS_MIN:
             self.verdicts.judge(settled <= SPACE_RATIO_MAX * live, "space", found, f"ratio at most {SPACE_RATIO_MAX}")
@@ -256,23 +271,27 @@ class Test:
 
     def judge_server(self):
         resident, delays = self.peaks["resident"], self.delays
-        self.verdicts.judge(resident < RESIDENT_MAX, "memory", f"{resident / 1e6:.0f} MB", f"under {RESIDENT_MAX / 1e6:.0f} MB")
-        self.verdicts.judge(delays["max_us"] <= DELAY_MAX_US, "delays",
-                            f"the longest of {delays['delayed']} is {delays['max_us'] / 1000:.1f} ms", f"at most {DELAY_MAX_US / 1000:.0f} ms")
+        self.verdicts.judge(resident < RESIDENT_MAX, "memory", f"{megabytes(resident)} MB", f"under {megabytes(RESIDENT_MAX)} MB")
+        longest = f"the longest of {delays['delayed']} is {delays['max_us'] / 1000:.1f} ms"
+        self.verdicts.judge(delays["max_us"] <= DELAY_MAX_US, "delays", longest, f"at most {DELAY_MAX_US / 1000:.0f} ms")
         self.verdicts.judge(delays["delayed"] == 0 or delays["max_us"] != 0, "delays are measured",
                             f"{delays['delayed']} counted, the longest {delays['max_us']} us", "a delay that was counted took some time")
 
     def print_tables(self):
-        print("\npart       commands  seconds       /s   p50 ms   p99 ms   max ms  silence  RSS MB  peak MB  engine MB  delays  max ms  CPU us")
+        titles = ("part", "commands", "seconds", "/s", "slowest", "p50 ms", "p99 ms", "max ms", "silence", "RSS MB", "peak MB",
+                  "engine MB", "delays", "max ms", "CPU us")
+        print("\n" + titles[0].ljust(8), *(title.rjust(9) for title in titles[1:]))
         for name, summary, watch in self.parts:
-            row = {key: summary.get(key, 0) for key in ("commands", "seconds", "per_second", "p50_us", "p99_us", "max_us", "silence_us")}
-            print(f"{name:8} {row['commands']:10.0f} {row['seconds']:8.1f} {row['per_second']:8.0f} {row['p50_us'] / 1e3:8.2f}"
-                  f" {row['p99_us'] / 1e3:8.2f} {row['max_us'] / 1e3:8.1f} {row['silence_us'] / 1e3:8.1f} {watch.resident / 1e6:7.0f}"
-                  f" {watch.resident_peak / 1e6:8.0f} {watch.most.get('engine_memory_used_bytes', 0) / 1e6:10.0f}"
-                  f" {watch.most.get('engine_delayed_writes', 0):7d} {watch.most.get('engine_delay_us_max', 0) / 1e3:7.1f}"
-                  f" {watch.cpu_s * 1e6 / max(row['commands'], 1):7.2f}")
+            commands = summary.get("commands", 0)
+            cells = [f"{commands:.0f}", f"{summary.get('seconds', 0):.1f}", f"{summary.get('per_second', 0):.0f}",
+                     f"{summary.get('slowest', 0):.0f}"]
+            cells += [f"{summary.get(key, 0) / 1e3:.1f}" for key in ("p50_us", "p99_us", "max_us", "silence_us")]
+            cells += [megabytes(watch.resident), megabytes(watch.resident_peak),
+                      megabytes(watch.most.get("engine_memory_used_bytes", 0)), str(watch.most.get("engine_delayed_writes", 0)),
+                      f"{watch.most.get('engine_delay_us_max', 0) / 1e3:.1f}", f"{watch.cpu_s * 1e6 / max(commands, 1):.2f}"]
+            print(name.ljust(8), *(cell.rjust(9) for cell in cells))
         print(f"whole load: {self.written:.0f} records in {self.load_s:.1f} s, {self.written / self.load_s:.0f}/s;"
-              f" largest folder {self.peaks['disk'] / 1e6:.0f} MB\n\nkill    log MB  read s  restart s  records in the log")
+              f" largest folder {megabytes(self.peaks['disk'])} MB\n\nkill    log MB  read s  restart s  records in the log")
         for number, log_bytes, read_s, seconds, recovered in self.restarts:
             print(f"{number:4} {log_bytes / 1e6:9.1f} {read_s:7.2f} {seconds:10.2f}  {recovered}")
         name, _, watch = max(self.parts, key=lambda part: part[2].resident)
@@ -283,7 +302,7 @@ class Test:
 
     def run(self):
         server = self.load()
-        watch = Watch(server)
+        watch = Watch(server, self.arguments.every)
         self.settle(server)
         summary = self.verify(server, min(self.arguments.verify, self.arguments.records), "at the end")
         self.end_part("verify", watch, summary)
@@ -302,7 +321,7 @@ def main():
     parser.add_argument("--kills", type=int, default=int(os.environ.get("KVS_LOAD_KILLS", 3)))
     parser.add_argument("--verify", type=int, default=1_000_000, help="records, and as many absent keys, to read at the end")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--every", type=int, default=5, help="print one of so many lines of progress")
+    parser.add_argument("--every", type=int, default=5, help="seconds between lines of progress")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.records} records, {arguments.kills} kills", flush=True)
     failures = Test(arguments).run()

@@ -153,6 +153,8 @@ static void print_progress(struct run *run, uint64_t at_ns)
         return;
     const struct latency *latency = &run->latency;
     double per_second = (double)(run->commands - run->shown_commands) * 1e9 / (double)(at_ns - run->shown_ns);
+    if (run->slowest == 0 || run->slowest > per_second)
+        run->slowest = per_second;
     printf("%6.0f s %11" PRIu64 " of %" PRIu64 " %9.0f/s  batches p50 %.2f p99 %.2f max %.2f ms\n",
            (double)(at_ns - run->begun_ns) / 1e9, run->commands, run->todo, per_second,
            in_ms(latency_quantile_ns(latency, 0.5)), in_ms(latency_quantile_ns(latency, 0.99)), in_ms(latency->max_ns));
@@ -244,10 +246,10 @@ void run_print_summary(const struct run *run)
     const struct latency *latency = &run->latency;
     double seconds = (double)(run->answered_ns - run->begun_ns) / 1e9;
     printf("summary commands=%" PRIu64 " seconds=%.3f per_second=%.0f p50_us=%" PRIu64 " p99_us=%" PRIu64
-           " max_us=%" PRIu64 " silence_us=%" PRIu64 " left=%" PRIu64 "\n",
+           " max_us=%" PRIu64 " silence_us=%" PRIu64 " slowest=%.0f left=%" PRIu64 "\n",
            run->commands, seconds, seconds > 0 ? (double)run->commands / seconds : 0,
            latency_quantile_ns(latency, 0.5) / 1000, latency_quantile_ns(latency, 0.99) / 1000, latency->max_ns / 1000,
-           run->silence_ns / 1000, backlog_left(run->backlog));
+           run->silence_ns / 1000, run->slowest, backlog_left(run->backlog));
 }
 
 void run_fini(struct run *run)

@@ -33,7 +33,8 @@ struct run_options {
  * begun_ns, shown_ns, answered_ns   when the run began, when a line was last printed, when the last batch was answered
  * silence_ns     the longest time in which no batch was answered
  * todo           commands of the whole run
- * commands, shown_commands   answered, and of these when the last line was printed */
+ * commands, shown_commands   answered, and of these when the last line was printed
+ * slowest        the fewest commands a second that a line of progress showed; 0: there was none yet */
 struct run {
     const struct run_options *options;
     const struct records *records;
@@ -44,6 +45,7 @@ struct run {
     uint64_t draws, reads, busy;
     uint64_t begun_ns, shown_ns, answered_ns, silence_ns;
     uint64_t todo, commands, shown_commands;
+    double slowest;
     struct latency latency;
 };
 
