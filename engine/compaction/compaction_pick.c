@@ -270,7 +270,8 @@ static struct kvs_status pick_top(struct compaction_job *job, const struct compa
                                  : top_is_full(shape, &top, options);
     if (!is_due)
         return status_ok();
-    if (!for_tombstones && !top_goes_down(shape, &top))
+    /* While a merge downwards is under way, the runs that have come since are kept few by merging them with each other. */
+    if (!for_tombstones && (top.is_busy || !top_goes_down(shape, &top)))
         merge_within_top(job, shape);
     else if (!top.is_busy)
         return merge_top_down(job, shape, &top);

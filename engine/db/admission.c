@@ -180,7 +180,7 @@ static struct kvs_status wait_for_locked(struct commit *commit, enum admission r
     return status_ok();
 }
 
-static void count_delay(struct commit *commit, uint64_t begun_ns)
+void admission_count_delay_locked(struct commit *commit, uint64_t begun_ns)
 {
     uint64_t delay_ns = io_monotonic_ns(commit->io) - begun_ns;
     commit->delayed_writes++;
@@ -204,6 +204,6 @@ struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_
         STATUS_RETURN_IF_ERROR(wait_for_locked(commit, reason, until_ns, record_bytes));
     }
     if (begun_ns != 0)
-        count_delay(commit, begun_ns);
+        admission_count_delay_locked(commit, begun_ns);
     return status_ok();
 }

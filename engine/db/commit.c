@@ -208,8 +208,8 @@ static struct kvs_status refuse_locked(struct commit *commit, enum admission rea
                                        uint64_t record_bytes, struct ready_request **request)
 {
     STATUS_RETURN_IF_ERROR(admission_shortage_locked(commit, reason));
-    commit->delayed_writes++;
     if (*request != NULL) {
+        (*request)->begun_ns = reason == WAIT_BUFFER ? 0 : io_monotonic_ns(commit->io);
         (*request)->next = commit->ready;
         commit->ready = *request;
         *request = NULL;

@@ -87,6 +87,7 @@ struct ready_request {
     struct ready_request *next;
     kvs_ready_function *ready;
     void *context;
+    uint64_t begun_ns; /* since when the engine delays it; 0: it only waits for a write of the buffer */
 };
 
 /* A thread that waits for others: the writer answers requests that need a write, the syncer those that need a sync. */

@@ -20,6 +20,9 @@ enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, s
 /* Wait until a batch is admitted; then nothing may come between this and its application. Errors: POISONED, NO_SPACE, and what a write gave. */
 KVS_MUST_USE struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch);
 
+/* Account a wait that the engine imposed since begun_ns. */
+void admission_count_delay_locked(struct commit *commit, uint64_t begun_ns);
+
 /* Why there is no room of the kind that a wait is for, where the disk is to blame: NO_SPACE or what upkeep or the flush met. */
 KVS_MUST_USE struct kvs_status admission_shortage_locked(struct commit *commit, enum admission reason);
 

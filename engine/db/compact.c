@@ -1,5 +1,8 @@
 #include "db/install.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* How soon a compaction that met a full disk or short memory is tried again. */
 #define RETRY_NS UINT64_C(1000000000)
 
@@ -30,14 +33,97 @@ void compaction_measure(struct kvs_db *db)
     workers_note_unref(db);
 }
 
-static struct kvs_status pick(struct kvs_db *db, struct compaction_job *job, const struct version *version,
-                              bool is_full)
+/* ---- Which segments are at work ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Call visit for each input segment of a job. */
+static void for_inputs(struct workers *workers, const struct version *version, const struct compaction_job *job,
+                       void (*visit)(struct workers *workers, uint64_t number))
+{
+    for (size_t i = 0; i < job->input_count; i++) {
+        const struct compaction_input *input = &job->inputs[i];
+        const struct version_run *run = version->runs[version->level_start[input->level] + input->run];
+        for (size_t j = 0; j < input->count; j++)
+            visit(workers, run->segments[input->first + j]->meta.number);
+    }
+}
+
+static void add_busy(struct workers *workers, uint64_t number)
+{
+    workers->busy[workers->busy_count++] = number;
+}
+
+static void remove_busy(struct workers *workers, uint64_t number)
+{
+    uint64_t *found = bsearch(&number, workers->busy, workers->busy_count, sizeof number, by_number);
+    size_t after = workers->busy_count - (size_t)(found - workers->busy) - 1;
+    memmove(found, found + 1, after * sizeof *found);
+    workers->busy_count--;
+}
+
+/* Note the inputs of a picked job. Errors: NO_MEMORY. */
+static struct kvs_status mark_busy(struct workers *workers, const struct version *version,
+                                   const struct compaction_job *job)
+{
+    size_t needed = workers->busy_count;
+    for (size_t i = 0; i < job->input_count; i++)
+        needed += job->inputs[i].count;
+    if (needed > workers->busy_capacity) {
+        uint64_t *larger = realloc(workers->busy, 2 * needed * sizeof *larger);
+        if (larger == NULL)
+            return STATUS(KVS_NO_MEMORY, "no memory for the list of busy segments");
+        workers->busy = larger;
+        workers->busy_capacity = 2 * needed;
+    }
+    for_inputs(workers, version, job, add_busy);
+    qsort(workers->busy, workers->busy_count, sizeof *workers->busy, by_number);
+    workers->jobs++;
+    return status_ok();
+}
+
+/* The job is over, installed or not. */
+static void unmark_busy(struct workers *workers, const struct version *version, const struct compaction_job *job)
+{
+    io_mutex_lock(&workers->pick_lock);
+    for_inputs(workers, version, job, remove_busy);
+    workers->jobs--;
+    io_mutex_unlock(&workers->pick_lock);
+}
+
+/* ---- One job ---- */
+
+static struct kvs_status pick_from(struct kvs_db *db, struct compaction_job *job, const struct version *version,
+                                   bool is_full)
 {
     struct compaction_options options = picking_options(db);
     struct compaction_shape shape;
-    STATUS_RETURN_IF_ERROR(compaction_shape_init(&shape, version, NULL, 0));
+    STATUS_RETURN_IF_ERROR(compaction_shape_init(&shape, version, db->workers.busy, db->workers.busy_count));
     struct kvs_status status = is_full ? compaction_pick_all(job, &shape) : compaction_pick(job, &shape, &options);
     compaction_shape_fini(&shape);
+    return status;
+}
+
+/* Pick a job that meets no other and mark its inputs. version: out, that it was picked from, referenced in any case. The lock covers the taking of the
+ * version: a job that ends meanwhile is in both, the version and the list, or in neither. is_alone: out, no other job is under way. */
+static struct kvs_status pick(struct kvs_db *db, struct compaction_job *job, struct version **version, bool *is_alone,
+                              bool is_full)
+{
+    struct workers *workers = &db->workers;
+    io_mutex_lock(&workers->pick_lock);
+    *version = version_set_current(db->versions);
+    *is_alone = workers->jobs == 0;
+    struct kvs_status status = pick_from(db, job, *version, is_full);
+    if (status_is_ok(status) && job->kind != COMPACTION_NONE) {
+        status = mark_busy(workers, *version, job);
+        if (!status_is_ok(status))
+            job->kind = COMPACTION_NONE;
+    }
+    io_mutex_unlock(&workers->pick_lock);
     return status;
 }
 
@@ -51,29 +137,38 @@ static void count_job(struct kvs_db *db, const struct compaction_result *result)
     io_mutex_unlock(&db->commit.lock);
 }
 
-/* Pick a job and carry it out. did: out, whether there was one. */
-static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full)
+static struct kvs_status carry_out(struct kvs_db *db, struct version *version, const struct compaction_job *job)
+{
+    struct compaction_result result;
+    struct compaction_environment environment = install_environment(db);
+    uint64_t horizon = snapshots_horizon(&db->snapshots, &db->commit.published);
+    STATUS_RETURN_IF_ERROR(compaction_run(&result, &environment, version, job, horizon));
+    STATUS_RETURN_IF_ERROR(install_result(db, &result.edit, 0, (struct position){0}));
+    count_job(db, &result);
+    return status_ok();
+}
+
+/* What one look at the levels came to. */
+struct attempt {
+    bool did;      /* a job was carried out */
+    bool is_alone; /* no other was under way when it was looked for */
+};
+
+static struct kvs_status compact_once(struct kvs_db *db, struct attempt *attempt, bool is_full)
 {
     struct compaction_job job = {0};
-    struct compaction_result result;
-    struct version *version = version_set_current(db->versions);
-    struct kvs_status status = pick(db, &job, version, is_full);
-    *did = false;
+    struct version *version;
+    struct kvs_status status = pick(db, &job, &version, &attempt->is_alone, is_full);
+    attempt->did = false;
     if (status_is_ok(status) && job.kind != COMPACTION_NONE) {
-        struct compaction_environment environment = install_environment(db);
-        uint64_t horizon = snapshots_horizon(&db->snapshots, &db->commit.published);
-        status = compaction_run(&result, &environment, version, &job, horizon);
-        if (status_is_ok(status)) {
-            status = install_result(db, &result.edit, 0, (struct position){0});
-            if (status_is_ok(status))
-                count_job(db, &result);
-        }
-        *did = status_is_ok(status);
+        status = carry_out(db, version, &job);
+        unmark_busy(&db->workers, version, &job);
+        attempt->did = status_is_ok(status);
     }
     compaction_job_fini(&job);
     version_unref(version);
     workers_note_unref(db);
-    if (*did)
+    if (attempt->did)
         compaction_measure(db);
     return status;
 }
@@ -93,30 +188,34 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     return is_worth_retrying ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }
 
-/* What kvs_compact asked for goes first. Commit lock held, dropped meanwhile. Returns whether there may be more to do. */
+/* What kvs_compact asked for goes first, and alone: until nothing else is under way no other job is begun. Commit lock held, dropped meanwhile. Returns whether
+ * there may be more to do. */
 static bool round_locked(struct kvs_db *db, uint64_t *retry_ns)
 {
     struct workers *workers = &db->workers;
     uint64_t asked = workers->compact_asked;
-    bool is_full = workers->compact_served < asked, did = false;
-    io_mutex_unlock(&db->commit.lock);
-    struct kvs_status status = compact_once(db, &did, is_full);
+    bool is_full = workers->compact_served < asked;
+    struct attempt attempt;
     struct kept_status outcome = {0};
+    io_mutex_unlock(&db->commit.lock);
+    struct kvs_status status = compact_once(db, &attempt, is_full);
     status_keep(&outcome, status);
     *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     io_mutex_lock(&db->commit.lock);
-    if (is_full) {
+    if (is_full && (attempt.did || attempt.is_alone) && workers->compact_served < asked) {
         workers->compact_served = asked;
         workers->compact_outcome = outcome;
         io_condition_broadcast(&workers->done);
     }
-    return did || (is_full && status_is_ok(status));
+    if (attempt.did || (is_full && attempt.is_alone))
+        workers_want_compaction(db); /* the other thread may go on, too */
+    return attempt.did;
 }
 
 void compaction_body(void *argument)
 {
-    struct kvs_db *db = argument;
-    struct worker *worker = &db->workers.compaction;
+    struct worker *worker = argument;
+    struct kvs_db *db = worker->db;
     uint64_t retry_ns = 0;
     compaction_measure(db);
     io_mutex_lock(&db->commit.lock);

@@ -72,6 +72,10 @@ static bool call_ready_locked(struct commit *commit)
     commit->ready = NULL;
     commit->ready_now = false;
     commit->ready_at_ns = 0;
+    for (const struct ready_request *request = list; request != NULL; request = request->next) {
+        if (request->begun_ns != 0)
+            admission_count_delay_locked(commit, request->begun_ns);
+    }
     io_mutex_unlock(&commit->lock);
     while (list != NULL) {
         struct ready_request *next = list->next;

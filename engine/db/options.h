@@ -7,7 +7,8 @@
 /* Check every option against its range. Errors: INVALID, naming the option, its value and its range. */
 KVS_MUST_USE struct kvs_status options_check(const struct kvs_options *options);
 
-/* The capacity of a memtable: the option, or an eighth of the budget within bounds. */
+/* The capacity of a memtable: the option, or a tenth of the budget within bounds: with those that are sealed and the one prepared that
+ * makes at most half of it. */
 uint64_t options_table_bytes(const struct kvs_options *options);
 
 /* Memtables that may wait for their flush. */

@@ -1,5 +1,11 @@
 #include "db/pace.h"
 
+/* What flushes are taken to do before one was measured, bytes a second. */
+#define PACE_DRAIN_GUESS (UINT64_C(64) * 1024 * 1024)
+
+/* Merge debt slows writers to this part of the flush speed at most: a byte is rewritten some ten times on its way down. */
+enum { PACE_DRAIN_SHARE = 16 };
+
 static uint64_t at_least(uint64_t value, uint64_t least)
 {
     return value > least ? value : least;
@@ -39,10 +45,11 @@ static uint64_t merge_rate(const struct pace *pace, const struct pace_debt *debt
 {
     if (debt->merge <= PACE_COMFORT)
         return 0;
+    uint64_t drain = debt->drain_rate == 0 ? PACE_DRAIN_GUESS : debt->drain_rate;
     if (pace->merge_rate == 0)
-        return measured_rate(pace, now_ns);
-    return at_least((uint64_t)((double)pace->merge_rate * merge_step(debt->merge, debt->merge > pace->last_merge)),
-                    PACE_RATE_MIN);
+        return at_least(measured_rate(pace, now_ns), drain);
+    double next = (double)pace->merge_rate * merge_step(debt->merge, debt->merge > pace->last_merge);
+    return at_least((uint64_t)next, at_least(drain / PACE_DRAIN_SHARE, PACE_RATE_MIN));
 }
 
 void pace_update(struct pace *pace, const struct pace_debt *debt, uint64_t now_ns)

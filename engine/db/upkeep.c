@@ -143,6 +143,7 @@ struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepare
         status = STATUS(KVS_NO_MEMORY, "no memory for the next memtable");
     if (status_is_ok(status))
         status = memtable_new(&made.memtable, capacity, &db->budget);
+    cache_yield(db->cache); /* blocks make room for what the memtable will take */
     if (status_is_ok(status))
         status = log_writer_create(&made.log->writer, db->io, db->path, &options);
     if (status_is_ok(status))

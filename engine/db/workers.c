@@ -1,5 +1,7 @@
 #include "db/db.h"
 
+#include <stdlib.h>
+
 static void worker_init(struct worker *worker, struct io *io)
 {
     *worker = (struct worker){0};
@@ -11,7 +13,11 @@ void workers_init(struct kvs_db *db)
     struct workers *workers = &db->workers;
     worker_init(&workers->upkeep, db->io);
     worker_init(&workers->flush, db->io);
-    worker_init(&workers->compaction, db->io);
+    for (int i = 0; i < COMPACTION_THREADS; i++) {
+        worker_init(&workers->compaction[i], db->io);
+        workers->compaction[i].db = db;
+    }
+    io_mutex_init(&workers->pick_lock, db->io);
     io_condition_init(&workers->done, db->io);
     atomic_init(&workers->stop, false);
 }
@@ -20,25 +26,29 @@ void workers_fini(struct kvs_db *db)
 {
     struct workers *workers = &db->workers;
     io_condition_fini(&workers->done);
-    io_condition_fini(&workers->compaction.wake);
+    free(workers->busy);
+    io_mutex_fini(&workers->pick_lock);
+    for (int i = 0; i < COMPACTION_THREADS; i++)
+        io_condition_fini(&workers->compaction[i].wake);
     io_condition_fini(&workers->flush.wake);
     io_condition_fini(&workers->upkeep.wake);
 }
 
-static struct kvs_status start(struct kvs_db *db, struct worker *worker, const char *name, void (*body)(void *))
+static struct kvs_status start(struct kvs_db *db, struct worker *worker, const char *name, void (*body)(void *),
+                               void *argument)
 {
-    struct kvs_status status = io_thread_start(&worker->thread, db->io, name, body, db);
+    struct kvs_status status = io_thread_start(&worker->thread, db->io, name, body, argument);
     worker->is_started = status_is_ok(status);
     return status;
 }
 
 struct kvs_status workers_start(struct kvs_db *db)
 {
-    struct kvs_status status = start(db, &db->workers.upkeep, "kvs-upkeep", upkeep_body);
+    struct kvs_status status = start(db, &db->workers.upkeep, "kvs-upkeep", upkeep_body, db);
     if (status_is_ok(status))
-        status = start(db, &db->workers.flush, "kvs-flush", flush_body);
-    if (status_is_ok(status))
-        status = start(db, &db->workers.compaction, "kvs-compact", compaction_body);
+        status = start(db, &db->workers.flush, "kvs-flush", flush_body, db);
+    for (int i = 0; i < COMPACTION_THREADS && status_is_ok(status); i++)
+        status = start(db, &db->workers.compaction[i], "kvs-compact", compaction_body, &db->workers.compaction[i]);
     return status;
 }
 
@@ -57,10 +67,12 @@ void workers_stop(struct kvs_db *db)
     workers->stopping = true;
     io_condition_broadcast(&workers->upkeep.wake);
     io_condition_broadcast(&workers->flush.wake);
-    io_condition_broadcast(&workers->compaction.wake);
+    for (int i = 0; i < COMPACTION_THREADS; i++)
+        io_condition_broadcast(&workers->compaction[i].wake);
     io_condition_broadcast(&workers->done);
     io_mutex_unlock(&db->commit.lock);
-    join(&workers->compaction);
+    for (int i = 0; i < COMPACTION_THREADS; i++)
+        join(&workers->compaction[i]);
     join(&workers->flush);
     join(&workers->upkeep);
 }
@@ -94,7 +106,8 @@ void workers_note_unref(struct kvs_db *db)
 
 void workers_want_compaction(struct kvs_db *db)
 {
-    want(&db->workers.compaction);
+    for (int i = 0; i < COMPACTION_THREADS; i++)
+        want(&db->workers.compaction[i]);
 }
 
 void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until_ns)

@@ -18,7 +18,12 @@
 
 struct kvs_db;
 
+/* Two, so that what comes in during a long merge can be merged beside it. */
+enum { COMPACTION_THREADS = 2 };
+
+/* db  set for the compaction workers, whose bodies must know which they are */
 struct worker {
+    struct kvs_db *db;
     struct io_thread thread;
     struct io_condition wake;
     bool is_wanted; /* commit lock: something to look at */
@@ -32,7 +37,11 @@ struct worker {
  * compact_asked       tickets of kvs_compact given out, and served: commit lock; done wakes them
  * compact_failure     why compaction has stopped */
 struct workers {
-    struct worker upkeep, flush, compaction;
+    struct worker upkeep, flush, compaction[COMPACTION_THREADS];
+    struct io_mutex pick_lock; /* one thread picks at a time; taken before commit.lock, never held across I/O */
+    uint64_t *busy;            /* pick_lock: segments that are inputs of jobs under way, ascending */
+    size_t busy_count, busy_capacity;
+    size_t jobs; /* pick_lock: under way */
     struct io_condition done;
     _Atomic bool stop; /* for jobs under way */
     bool stopping;
@@ -73,7 +82,7 @@ KVS_MUST_USE struct kvs_status workers_compact_all(struct kvs_db *db);
 /* The bodies, one file each. */
 void upkeep_body(void *db);
 void flush_body(void *db);
-void compaction_body(void *db);
+void compaction_body(void *worker);
 
 /* Sleep until the worker is wanted, the time has come (0: never) or all stop; clears the wish. Commit lock. */
 void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until_ns);

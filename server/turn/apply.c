@@ -47,6 +47,12 @@ void turn_apply(struct turn *turn)
 {
     const struct kvs_batch *batches[TURN_WRITERS];
     size_t count = turn->writer_count;
+    if (!TAILQ_EMPTY(&turn->waiting)) { /* who has waited longer goes first: the engine will call */
+        for (size_t i = 0; i < count; i++)
+            wait_for_ready(turn, turn->writers[i]);
+        turn->writer_count = 0;
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         batches[i] = turn->writers[i]->batch;
     for (size_t at = 0; at < count;) {

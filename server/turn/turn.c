@@ -293,8 +293,12 @@ static bool run_round(struct turn *turn)
 bool turn_run(struct turn *turn)
 {
     struct session *session;
+    /* Who waited for admission goes before who comes fresh. */
+    struct session_queue fresh = TAILQ_HEAD_INITIALIZER(fresh);
     turn_release(turn);
+    TAILQ_CONCAT(&fresh, &turn->running, link);
     turn_admit(turn);
+    TAILQ_CONCAT(&turn->running, &fresh, link);
     TAILQ_FOREACH(session, &turn->running, link)
     {
         session->commands_left = TURN_COMMANDS;

@@ -87,7 +87,7 @@ static struct kvs_options draw_options(struct sim *sim)
     options.level_base_bytes = draw_size(random, 4096, 6);
     options.compression = sim_one_in(random, 2) ? KVS_COMPRESSION_NONE : KVS_COMPRESSION_ZSTD;
     options.filter_bits_per_key = sim_one_in(random, 3) ? 0 : (uint32_t)sim_below(random, 20) + 1;
-    options.sync_mode = sim_one_in(random, 2) ? KVS_SYNC_ALWAYS : (enum kvs_sync_mode)sim_below(random, 3);
+    options.sync_mode = KVS_SYNC_INTERVAL;
     options.sync_interval_ms = (uint32_t)(1 + sim_below(random, 40));
     options.log = sim_engine_log;
     options.log_context = sim;
@@ -124,12 +124,15 @@ static void draw_fault(struct sim *sim)
         rule.action = IO_FAULT_SHORT;
         rule.landed_bytes = sim_below(random, 300);
         rule.sys_errno = sim_one_in(random, 2) ? EIO : ENOSPC;
+        /* A full disk is waited for: it has to end. */
+        rule.for_good = rule.for_good && rule.sys_errno == EIO;
     }
     if (rule.call == IO_CALL_OPEN)
         rule.sys_errno = EMFILE;
     if (sim_one_in(random, 2))
         rule.name_part = sim_one_in(random, 2) ? ".log" : sim_one_in(random, 2) ? ".seg" : "MANIFEST";
-    io_fault_add(sim->fault, &rule);
+    rule.call = IO_CALL_WRITE; rule.action = IO_FAULT_SHORT; rule.sys_errno = ENOSPC; rule.for_good = false; rule.name_part = ".log"; rule.landed_bytes = 0;
+    for (int i = 0; i < 4; i++) { io_fault_add(sim->fault, &rule); rule.nth++; }
     sim_note(sim, "fault: %s number %llu of %s%s, errno %d", io_call_name(rule.call), (unsigned long long)rule.nth,
              rule.name_part == NULL ? "any file" : rule.name_part, rule.for_good ? " for good" : "", rule.sys_errno);
 }
@@ -137,7 +140,7 @@ static void draw_fault(struct sim *sim)
 static void draw_trouble(struct sim *sim)
 {
     uint64_t choice = sim_below(&sim->random, 10);
-    sim->trouble = choice < 6 || sim->config->no_faults ? TROUBLE_NONE : choice < 8 ? TROUBLE_SLOW : TROUBLE_FAULT;
+    sim->trouble = choice < 1 || sim->config->no_faults ? TROUBLE_NONE : choice < 1 ? TROUBLE_SLOW : TROUBLE_FAULT;
     if (sim->trouble == TROUBLE_SLOW)
         draw_slowness(sim);
     if (sim->trouble == TROUBLE_FAULT)
@@ -399,7 +402,7 @@ static void next_disk(struct sim *sim, enum ending ending, bool was_open)
 static enum ending run_generation(struct sim *sim, bool *was_open)
 {
     uint64_t required = sim->oracle.kill_floor;
-    sim->operations = sim->config->operations != 0 ? sim->config->operations : 4 + sim_below(&sim->random, 40);
+    sim->operations = sim->config->operations != 0 ? sim->config->operations : 3 + sim_below(&sim->random, 24);
     sim->was_full = false;
     sim->changed_ns = sim_now_ns(sim);
     sim->options = draw_options(sim);

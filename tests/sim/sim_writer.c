@@ -312,7 +312,7 @@ static void write_something(struct sim_user *user)
         sync_all(user);
         break;
     case 1:
-        sim_sleep(user->sim, sim_below(&user->random, 4000000));
+        sim_sleep(user->sim, sim_below(&user->random, sim_one_in(&user->random, 3) ? 300000000 : 4000000));
         break;
     case 2 ... 8:
         apply_and_go_on(user);

@@ -217,7 +217,12 @@ static void compaction_pick_busy_segments_are_left_alone(void **state)
 {
     (void)state;
     assert_picks("0.4 a-m:8*\n0.3 a-z:8\n0.2 b-z:8\n0.1 c-d:8\n", "none");
-    assert_picks("0.5 a-m:8\n0.4 a-k:8\n0.3 b-k:8\n0.2 c-d:8\n7.1 a-c:40* d-l:40\n", "none");
+    /* What waits for a busy base level is kept few. */
+    assert_picks("0.5 a-m:8\n0.4 a-k:8\n0.3 b-k:8\n0.2 c-d:8\n7.1 a-c:40* d-l:40\n",
+                 "merge 0.5(a) 0.4(a) 0.3(b) 0.2(c) -> 0.5");
+    assert_picks("0.9 a-m:8\n0.8 a-k:8\n0.7 b-k:8\n0.6 c-d:8\n0.5 a-z:8*\n0.4 a-z:8*\n7.1 a-c:40* d-z:40*\n",
+                 "merge 0.9(a) 0.8(a) 0.7(b) 0.6(c) -> 0.9");
+    assert_picks("0.7 b-k:8\n0.6 c-d:8\n0.5 a-z:8*\n0.4 a-z:8*\n7.1 a-c:40* d-z:40*\n", "none");
     assert_picks("6.2 a-c:50* d-f:50 g-z:50\n7.1 a-c:400* d-e:100 f-m:300 n-z:200\n", "merge 6.2(d) 7.1(d f) -> 7.1");
     assert_picks("6.2 a-c:50 d-f:50 g-z:50*\n7.1 a-c:400 d-e:100 f-m:300* n-z:200*\n", "merge 6.2(a) 7.1(a) -> 7.1");
 }
