@@ -58,6 +58,7 @@ struct io_ops {
     struct kvs_status (*file_sync)(struct io_file *file, enum io_sync_tag tag);
     struct kvs_status (*file_preallocate)(struct io_file *file, uint64_t offset, uint64_t size);
     struct kvs_status (*file_truncate)(struct io_file *file, uint64_t size);
+    void (*file_start_writeback)(struct io_file *file, uint64_t offset, uint64_t size); /* NULL: nothing to start */
     struct kvs_status (*file_size)(struct io_file *file, uint64_t *size);
     void (*file_close)(struct io_file *file);
     struct kvs_status (*rename)(struct io *io, const char *from, const char *to);
@@ -128,6 +129,14 @@ KVS_MUST_USE static inline struct kvs_status io_file_sync(struct io_file *file, 
 KVS_MUST_USE static inline struct kvs_status io_file_preallocate(struct io_file *file, uint64_t offset, uint64_t size)
 {
     return file->io->ops->file_preallocate(file, offset, size);
+}
+
+/* Ask the system to begin writing [offset, offset + size) to the device, without waiting. Says nothing about durability: it only keeps a later sync of a
+ * large file, and every other file's sync beside it, short. */
+static inline void io_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
+{
+    if (file->io->ops->file_start_writeback != NULL)
+        file->io->ops->file_start_writeback(file, offset, size);
 }
 
 /* Errors: IO. */

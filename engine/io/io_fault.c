@@ -174,6 +174,11 @@ static struct kvs_status fault_file_preallocate(struct io_file *file, uint64_t o
     return io_file_preallocate(file_of(file)->inner, offset, size);
 }
 
+static void fault_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
+{
+    io_file_start_writeback(file_of(file)->inner, offset, size);
+}
+
 static struct kvs_status fault_file_truncate(struct io_file *file, uint64_t size)
 {
     struct kvs_status status;
@@ -314,6 +319,7 @@ static const struct io_ops fault_ops = {
     .file_sync = fault_file_sync,
     .file_preallocate = fault_file_preallocate,
     .file_truncate = fault_file_truncate,
+    .file_start_writeback = fault_file_start_writeback,
     .file_size = fault_file_size,
     .file_close = fault_file_close,
     .rename = fault_rename,

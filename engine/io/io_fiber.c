@@ -28,6 +28,7 @@
 #ifdef FIBER_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #endif
 
 #ifdef FIBER_TSAN
@@ -150,6 +151,10 @@ static void announce_birth(struct io_fiber *fiber)
 
 static void announce_death(struct io_fiber *fiber)
 {
+#ifdef FIBER_ASAN
+    /* Its last frames never returned; another mapping may get their addresses. */
+    __asan_unpoison_memory_region(fiber->mapping, GUARD_BYTES + STACK_BYTES);
+#endif
 #ifdef FIBER_TSAN
     if (fiber->mapping != NULL)
         __tsan_destroy_fiber(fiber->tsan_fiber);

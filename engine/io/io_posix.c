@@ -52,6 +52,7 @@ static const struct io_ops posix_ops = {
     .file_sync = posix_file_sync,
     .file_preallocate = posix_file_preallocate,
     .file_truncate = posix_file_truncate,
+    .file_start_writeback = posix_file_start_writeback,
     .file_size = posix_file_size,
     .file_close = posix_file_close,
     .rename = posix_rename,

@@ -14,6 +14,7 @@ struct kvs_status posix_file_write(struct io_file *file, const void *data, size_
 struct kvs_status posix_file_sync(struct io_file *file, enum io_sync_tag tag);
 struct kvs_status posix_file_preallocate(struct io_file *file, uint64_t offset, uint64_t size);
 struct kvs_status posix_file_truncate(struct io_file *file, uint64_t size);
+void posix_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size);
 struct kvs_status posix_file_size(struct io_file *file, uint64_t *size);
 void posix_file_close(struct io_file *file);
 

@@ -157,6 +157,14 @@ struct kvs_status posix_file_preallocate(struct io_file *file, uint64_t offset, 
                         self->path);
 }
 
+void posix_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
+{
+    struct posix_file *self = posix_of(file);
+    /* A hint: what fails here fails again, and is told, at the sync. */
+    if (offset <= INT64_MAX && size <= INT64_MAX - offset)
+        (void)sync_file_range(self->descriptor, (off64_t)offset, (off64_t)size, SYNC_FILE_RANGE_WRITE);
+}
+
 struct kvs_status posix_file_truncate(struct io_file *file, uint64_t size)
 {
     struct posix_file *self = posix_of(file);

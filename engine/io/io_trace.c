@@ -142,6 +142,12 @@ static struct kvs_status trace_file_preallocate(struct io_file *file, uint64_t o
     return record(file->io, IO_CALL_PREALLOCATE, status, "%s %" PRIu64 "+%" PRIu64, file_of(file)->name, offset, size);
 }
 
+/* A hint changes nothing, so it is not recorded. */
+static void trace_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
+{
+    io_file_start_writeback(file_of(file)->inner, offset, size);
+}
+
 static struct kvs_status trace_file_truncate(struct io_file *file, uint64_t size)
 {
     struct kvs_status status = io_file_truncate(file_of(file)->inner, size);
@@ -254,6 +260,7 @@ static const struct io_ops trace_ops = {
     .file_sync = trace_file_sync,
     .file_preallocate = trace_file_preallocate,
     .file_truncate = trace_file_truncate,
+    .file_start_writeback = trace_file_start_writeback,
     .file_size = trace_file_size,
     .file_close = trace_file_close,
     .rename = trace_rename,

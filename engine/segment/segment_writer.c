@@ -109,6 +109,8 @@ static struct kvs_status write_out(struct segment_writer *writer)
 {
     STATUS_RETURN_IF_ERROR(io_file_write(writer->file, writer->out.data, writer->out.size, writer->written_bytes));
     hash_stream_update(writer->hash, writer->out.data, writer->out.size);
+    /* Not all at once at the end, where every other sync on the device would wait behind it. */
+    io_file_start_writeback(writer->file, writer->written_bytes, writer->out.size);
     writer->written_bytes += writer->out.size;
     buffer_clear(&writer->out);
     return status_ok();
