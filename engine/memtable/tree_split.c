@@ -285,7 +285,7 @@ static uint32_t edges_copy(struct tree *tree, uint32_t place, unsigned height, b
         tree->rightmost = right ? leaf : tree->rightmost;
         return tree_place(tree, leaf);
     }
-    uint32_t children[NODE_WIDTH + 1];
+    uint32_t children[NODE_WIDTH + 1] = {0};
     inner_children((const struct inner_node *)node, children);
     if (left)
         children[0] = edges_copy(tree, children[0], height - 1, true, false);
