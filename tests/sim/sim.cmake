@@ -14,5 +14,7 @@ kvs_test(NAME sim_short COMMAND $<TARGET_FILE:kvstore_sim> --seed 1 --rounds ${s
     PROGRAMS kvstore_sim LABELS sim)
 kvs_test(NAME sim_determinism COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/sim/determinism_test.sh $<TARGET_FILE:kvstore_sim>
     PROGRAMS kvstore_sim LABELS sim)
+kvs_test(NAME sim_teeth COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/sim/teeth_test.sh $<TARGET_FILE:kvstore_sim>
+    PROGRAMS kvstore_sim LABELS sim)
 kvs_test(NAME sim_long COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/sim/long_test.sh $<TARGET_FILE:kvstore_sim>
     PROGRAMS kvstore_sim LABELS sim slow)

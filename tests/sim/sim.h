@@ -37,13 +37,15 @@ enum { SIM_WRITERS_MAX = 4, SIM_READERS_MAX = 3 };
  * operations   per fiber and generation, at most
  * generations  at most
  * writers      at most
- * quiet_*      leave out readers, the caretaker (flush, compact, full disks...), or injected faults: to narrow a failure down */
+ * no_*         leave out readers, the caretaker (flush, compact, full disks...), or injected faults: to narrow a failure down
+ * drop_sync    a row of the durability ledger whose syncs do nothing: the simulation must fail then */
 struct sim_config {
     uint64_t seed;
     uint64_t rounds;
     uint64_t operations;
     uint64_t generations;
     uint64_t writers;
+    uint64_t drop_sync;
     bool no_readers, no_caretaker, no_faults;
     bool verbose;
     FILE *trace;

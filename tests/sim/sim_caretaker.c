@@ -41,9 +41,9 @@ static void look_at_stats(struct sim_user *user)
     char text[4096];
     kvs_stats(sim->db, &stats);
     if (stats.durable_sequence < sim->oracle.next_first)
-        oracle_acknowledge(sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence
-                                                                                  : stats.published_sequence,
-                           true);
+        oracle_acknowledge(
+            sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence : stats.published_sequence,
+            true);
     note(user, "property", kvs_property(sim->db, text, sizeof text, "levels"));
 }
 

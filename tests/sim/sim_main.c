@@ -21,10 +21,25 @@ static const char help[] =
     "  --no-readers, --no-caretaker, --no-faults   leave these out\n"
     "  --verbose        print every operation\n"
     "  --trace FILE     write every I/O call to FILE\n"
+    "  --drop-sync N    the syncs of SYNC-N do nothing: a run that must fail\n"
     "  --shrink         the first seed fails: look for a shorter run that fails too\n";
 
-enum option_number { SEED = 1, ROUNDS, SECONDS, OPERATIONS, GENERATIONS, WRITERS, NO_READERS, NO_CARETAKER, NO_FAULTS,
-                     VERBOSE, TRACE, SHRINK, HELP };
+enum option_number {
+    SEED = 1,
+    ROUNDS,
+    SECONDS,
+    OPERATIONS,
+    GENERATIONS,
+    WRITERS,
+    NO_READERS,
+    NO_CARETAKER,
+    NO_FAULTS,
+    VERBOSE,
+    TRACE,
+    DROP_SYNC,
+    SHRINK,
+    HELP
+};
 
 static const struct option options[] = {
     {"seed", required_argument, NULL, SEED},
@@ -38,6 +53,7 @@ static const struct option options[] = {
     {"no-faults", no_argument, NULL, NO_FAULTS},
     {"verbose", no_argument, NULL, VERBOSE},
     {"trace", required_argument, NULL, TRACE},
+    {"drop-sync", required_argument, NULL, DROP_SYNC},
     {"shrink", no_argument, NULL, SHRINK},
     {"help", no_argument, NULL, HELP},
     {0},
@@ -75,20 +91,51 @@ static void read_command(struct command *command, int argc, char **argv)
     struct sim_config *config = &command->config;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case SEED: config->seed = number_of(optarg); break;
-        case ROUNDS: config->rounds = number_of(optarg); break;
-        case SECONDS: command->seconds = number_of(optarg); break;
-        case OPERATIONS: config->operations = number_of(optarg); break;
-        case GENERATIONS: config->generations = number_of(optarg); break;
-        case WRITERS: config->writers = number_of(optarg); break;
-        case NO_READERS: config->no_readers = true; break;
-        case NO_CARETAKER: config->no_caretaker = true; break;
-        case NO_FAULTS: config->no_faults = true; break;
-        case VERBOSE: config->verbose = true; break;
-        case TRACE: config->trace = open_trace(optarg); break;
-        case SHRINK: command->shrink = true; break;
-        case HELP: fputs(help, stdout); exit(0);
-        default: fputs(help, stderr); exit(2);
+        case SEED:
+            config->seed = number_of(optarg);
+            break;
+        case ROUNDS:
+            config->rounds = number_of(optarg);
+            break;
+        case SECONDS:
+            command->seconds = number_of(optarg);
+            break;
+        case OPERATIONS:
+            config->operations = number_of(optarg);
+            break;
+        case GENERATIONS:
+            config->generations = number_of(optarg);
+            break;
+        case WRITERS:
+            config->writers = number_of(optarg);
+            break;
+        case NO_READERS:
+            config->no_readers = true;
+            break;
+        case NO_CARETAKER:
+            config->no_caretaker = true;
+            break;
+        case NO_FAULTS:
+            config->no_faults = true;
+            break;
+        case VERBOSE:
+            config->verbose = true;
+            break;
+        case TRACE:
+            config->trace = open_trace(optarg);
+            break;
+        case DROP_SYNC:
+            config->drop_sync = number_of(optarg);
+            break;
+        case SHRINK:
+            command->shrink = true;
+            break;
+        case HELP:
+            fputs(help, stdout);
+            exit(0);
+        default:
+            fputs(help, stderr);
+            exit(2);
         }
     }
 }

@@ -137,14 +137,12 @@ void oracle_see(struct sim *sim, uint64_t first, const struct model_change *chan
     if (intent == NULL)
         sim_fail(sim, "a log holds a batch of %zu changes at %llu that nobody is writing", count, (number)first);
     if (first != oracle->next_first)
-        sim_fail(sim, "a new batch has sequence number %llu, expected %llu", (number)first,
-                 (number)oracle->next_first);
+        sim_fail(sim, "a new batch has sequence number %llu, expected %llu", (number)first, (number)oracle->next_first);
     oracle->next_first = first + count;
     unlist(oracle, intent);
     intent->first = first;
     intent->last = first + count - 1;
-    struct model_batch batch = {
-        .first = first, .hash = hash, .begun_ns = intent->begun_ns, .seen_ns = sim_now_ns(sim)};
+    struct model_batch batch = {.first = first, .hash = hash, .begun_ns = intent->begun_ns, .seen_ns = sim_now_ns(sim)};
     model_append(&oracle->model, &batch, changes, count);
     if (!intent->is_held)
         free(intent);
@@ -175,7 +173,8 @@ void oracle_check_interval_loss(struct sim *sim, size_t kept)
     for (size_t i = kept; i < model->batch_count && model->batches[i].last <= oracle->acknowledged; i++)
         newest = &model->batches[i];
     if (newest->begun_ns > oldest->seen_ns + 2 * oracle->interval_ns)
-        sim_fail(sim, "a power cut lost %llu, written %llu ns before the acknowledged %llu began; the interval is %llu ns",
+        sim_fail(sim,
+                 "a power cut lost %llu, written %llu ns before the acknowledged %llu began; the interval is %llu ns",
                  (number)oldest->first, (number)(newest->begun_ns - oldest->seen_ns), (number)newest->first,
                  (number)oracle->interval_ns);
     if (!oracle->may_be_late && oracle->crash_ns > oldest->seen_ns + 2 * oracle->interval_ns + LATE_NS)

@@ -28,6 +28,8 @@ static void print_command(const struct sim *sim)
         fprintf(stderr, " --generations %llu", (unsigned long long)config->generations);
     if (config->writers != 0)
         fprintf(stderr, " --writers %llu", (unsigned long long)config->writers);
+    if (config->drop_sync != 0)
+        fprintf(stderr, " --drop-sync %llu", (unsigned long long)config->drop_sync);
     fprintf(stderr, "%s%s%s --verbose\n", config->no_readers ? " --no-readers" : "",
             config->no_caretaker ? " --no-caretaker" : "", config->no_faults ? " --no-faults" : "");
     fprintf(stderr, "shorten with: the same and --shrink\n");

@@ -87,7 +87,7 @@ static struct kvs_options draw_options(struct sim *sim)
     options.level_base_bytes = draw_size(random, 4096, 6);
     options.compression = sim_one_in(random, 2) ? KVS_COMPRESSION_NONE : KVS_COMPRESSION_ZSTD;
     options.filter_bits_per_key = sim_one_in(random, 3) ? 0 : (uint32_t)sim_below(random, 20) + 1;
-    options.sync_mode = KVS_SYNC_INTERVAL;
+    options.sync_mode = sim_one_in(random, 2) ? KVS_SYNC_ALWAYS : (enum kvs_sync_mode)sim_below(random, 3);
     options.sync_interval_ms = (uint32_t)(1 + sim_below(random, 40));
     options.log = sim_engine_log;
     options.log_context = sim;
@@ -111,10 +111,9 @@ static void draw_slowness(struct sim *sim)
 
 static void draw_fault(struct sim *sim)
 {
-    static const enum io_call calls[] = {IO_CALL_SYNC,        IO_CALL_SYNC,   IO_CALL_SYNC,
-                                         IO_CALL_SYNC,        IO_CALL_WRITE,  IO_CALL_WRITE,
-                                         IO_CALL_PREALLOCATE, IO_CALL_RENAME, IO_CALL_DIRECTORY_SYNC,
-                                         IO_CALL_UNLINK,      IO_CALL_OPEN};
+    static const enum io_call calls[] = {IO_CALL_SYNC,           IO_CALL_SYNC,   IO_CALL_SYNC,        IO_CALL_SYNC,
+                                         IO_CALL_WRITE,          IO_CALL_WRITE,  IO_CALL_PREALLOCATE, IO_CALL_RENAME,
+                                         IO_CALL_DIRECTORY_SYNC, IO_CALL_UNLINK, IO_CALL_OPEN};
     struct io_seed *random = &sim->random;
     struct io_fault_rule rule = {.call = calls[sim_below(random, sizeof calls / sizeof *calls)],
                                  .nth = 1 + sim_below(random, sim_one_in(random, 2) ? 12 : 80),
@@ -131,8 +130,7 @@ static void draw_fault(struct sim *sim)
         rule.sys_errno = EMFILE;
     if (sim_one_in(random, 2))
         rule.name_part = sim_one_in(random, 2) ? ".log" : sim_one_in(random, 2) ? ".seg" : "MANIFEST";
-    rule.call = IO_CALL_WRITE; rule.action = IO_FAULT_SHORT; rule.sys_errno = ENOSPC; rule.for_good = false; rule.name_part = ".log"; rule.landed_bytes = 0;
-    for (int i = 0; i < 4; i++) { io_fault_add(sim->fault, &rule); rule.nth++; }
+    io_fault_add(sim->fault, &rule);
     sim_note(sim, "fault: %s number %llu of %s%s, errno %d", io_call_name(rule.call), (unsigned long long)rule.nth,
              rule.name_part == NULL ? "any file" : rule.name_part, rule.for_good ? " for good" : "", rule.sys_errno);
 }
@@ -140,7 +138,7 @@ static void draw_fault(struct sim *sim)
 static void draw_trouble(struct sim *sim)
 {
     uint64_t choice = sim_below(&sim->random, 10);
-    sim->trouble = choice < 1 || sim->config->no_faults ? TROUBLE_NONE : choice < 1 ? TROUBLE_SLOW : TROUBLE_FAULT;
+    sim->trouble = choice < 6 || sim->config->no_faults ? TROUBLE_NONE : choice < 8 ? TROUBLE_SLOW : TROUBLE_FAULT;
     if (sim->trouble == TROUBLE_SLOW)
         draw_slowness(sim);
     if (sim->trouble == TROUBLE_FAULT)
@@ -169,6 +167,8 @@ static void io_up(struct sim *sim)
     struct io *io = io_mem_as_io(sim->mem);
     sim->fault = io_fault_new(io);
     KVS_ASSERT(sim->fault != NULL);
+    if (sim->config->drop_sync != 0)
+        io_fault_drop_syncs(sim->fault, (enum io_sync_tag)sim->config->drop_sync);
     io = io_fault_as_io(sim->fault);
     if (sim->config->trace != NULL) {
         sim->trace = io_trace_new(io, TRACE_BYTES);
@@ -227,9 +227,9 @@ static void note_promises(struct sim *sim)
         return;
     kvs_stats(sim->db, &stats);
     oracle_acknowledge(sim, sim_published(sim), false);
-    oracle_acknowledge(sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence
-                                                                              : stats.published_sequence,
-                       true);
+    oracle_acknowledge(
+        sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence : stats.published_sequence,
+        true);
 }
 
 static bool close_database(struct sim *sim)

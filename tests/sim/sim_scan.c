@@ -10,7 +10,8 @@ static void find_range(struct sim_scan *scan, const struct kvs_iterator_options 
     scan->end = options->upper.size == 0 ? data->key_count : sim_data_seek(data, options->upper);
     for (size_t rank = scan->begin; options->prefix.size != 0 && rank < scan->end; rank++) {
         struct kvs_slice key = data->keys[rank];
-        bool fits = key.size >= options->prefix.size && memcmp(key.data, options->prefix.data, options->prefix.size) == 0;
+        bool fits =
+            key.size >= options->prefix.size && memcmp(key.data, options->prefix.data, options->prefix.size) == 0;
         if (!fits && slice_compare(key, options->prefix) < 0)
             scan->begin = rank + 1;
         else if (!fits)
@@ -36,8 +37,8 @@ bool sim_scan_open(struct sim_scan *scan, struct sim *sim, const char *who, cons
 static void learn(struct sim_scan *scan, size_t rank, uint32_t value)
 {
     if (scan->known[rank] && scan->values[rank] != value)
-        sim_fail(scan->sim, "%s: an iterator showed value %u for key %zu, and %u later", scan->who,
-                 scan->values[rank], rank, value);
+        sim_fail(scan->sim, "%s: an iterator showed value %u for key %zu, and %u later", scan->who, scan->values[rank],
+                 rank, value);
     scan->known[rank] = true;
     scan->values[rank] = value;
 }

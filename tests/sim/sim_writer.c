@@ -191,7 +191,8 @@ static void note_synced(void *context, struct kvs_status status)
     struct sim *sim = wait->sim;
     if (sim_accept(sim, "callback", "sync", status)) {
         if (sim_published(sim) < wait->sequence)
-            sim_fail(sim, "a callback says that %llu is published, which it is not", (unsigned long long)wait->sequence);
+            sim_fail(sim, "a callback says that %llu is published, which it is not",
+                     (unsigned long long)wait->sequence);
         oracle_acknowledge(sim, wait->sequence, wait->level == KVS_DURABLE);
     }
     wait_end(wait);
