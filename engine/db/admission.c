@@ -164,6 +164,8 @@ static struct kvs_status wait_for_locked(struct commit *commit, enum admission r
         io_condition_wait(&commit->room, &commit->lock);
         return status_ok();
     case WAIT_SYNC:
+        if (commit->full_until_ns != 0) /* nothing can be synced before it is written */
+            return admission_make_buffer_room_locked(commit, 0);
         if (!commit->syncing)
             log_sync_step_locked(commit);
         else

@@ -148,6 +148,7 @@ typedef void kvs_ready_function(void *context);
 /* Apply batches, in order, each whole or not at all, without waiting for anything: no disk, no sync, no room.
  *
  * sequence  out: the number of the last change applied; published when kvs_sync_async's callback says so. If no batch holds a change: the last applied number.
+ *           Written on failure too if some were applied, with a number at or above theirs.
  * applied   out: how many of the batches were applied; written on failure too (those before the one that failed).
  * ready     called once, soon, if and only if BUSY is returned. NULL: no call.
  *

@@ -145,6 +145,35 @@ int mem_change_apply(const struct mem_change *change, struct mem_bytes *bytes)
     return done ? 0 : ENOMEM;
 }
 
+/* Whether an earlier change, lost by a failed sync, can no longer be what the disk has once a later one is durable. */
+static bool overrides(const struct mem_change *later, const struct mem_change *earlier)
+{
+    uint64_t end = earlier->offset + earlier->size;
+    if (earlier->kind == MEM_TRUNCATE)
+        return true;
+    if (earlier->kind == MEM_EXTEND)
+        return later->kind == MEM_TRUNCATE;
+    if (later->kind == MEM_TRUNCATE)
+        return end > later->size;
+    return later->kind == MEM_WRITE && earlier->offset < later->offset + later->size && later->offset < end;
+}
+
+/* Take the lost changes before *at that the change there overrides off the list. Returns where that change is listed now. */
+static struct mem_change **drop_overridden(struct mem_inode *inode, struct mem_change **at)
+{
+    struct mem_change **earlier = &inode->changes, *change = *at;
+    while (*earlier != change) {
+        struct mem_change *candidate = *earlier;
+        if (candidate->lost && overrides(change, candidate)) {
+            *earlier = candidate->next;
+            free(candidate);
+        } else {
+            earlier = &candidate->next;
+        }
+    }
+    return earlier;
+}
+
 int mem_changes_settle(struct mem_inode *inode, uint64_t tick)
 {
     struct mem_change **at = &inode->changes;
@@ -157,6 +186,7 @@ int mem_changes_settle(struct mem_inode *inode, uint64_t tick)
         }
         error = mem_change_apply(change, &inode->durable);
         if (error == 0) {
+            at = drop_overridden(inode, at);
             *at = change->next;
             free(change);
         }

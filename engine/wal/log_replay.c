@@ -76,7 +76,7 @@ static struct kvs_status refuse(const struct replay *replay, int rule, size_t lo
         name, offset, expected, found, rule, rule_text(rule), replay->durable, risk, replay->options->folder);
 }
 
-/* Refuse for a failure that has its own sentence, with file and offset in it. The code stays. */
+/* Refuse for a failure that has its own sentence, with file and offset in it. */
 static struct kvs_status refuse_with_cause(const struct replay *replay, int rule, size_t log, struct kvs_status cause)
 {
     char text[STATUS_TEXT_BYTES];
@@ -88,6 +88,9 @@ static struct kvs_status refuse_with_cause(const struct replay *replay, int rule
              "changed; next: kvstore_tool verify %s",
              status_text(cause), replay->options->logs[log].first_record, rule, rule_text(rule), risk,
              replay->options->folder);
+    /* What the manifest lists and is not there is damage, not the absence of a database. */
+    if (cause.code == KVS_NOT_FOUND)
+        cause.code = KVS_CORRUPT;
     return status_restore_text(cause, text);
 }
 

@@ -138,7 +138,7 @@ static void wal_replay_rule_2_missing_log_is_refused(void **state)
 {
     struct wal_disk *disk = *state;
     assert_int_equal(io_unlink(disk->io, wal_log_path(2)).code, KVS_OK);
-    wal_replay_expect_refusal(disk, two_logs, 2, 0, KVS_NOT_FOUND, 2, "000002.log");
+    wal_replay_expect_refusal(disk, two_logs, 2, 0, KVS_CORRUPT, 2, "000002.log");
 }
 
 /* A file cut to less than what was synced lost its end; it is not an empty log. */
