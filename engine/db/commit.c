@@ -145,7 +145,8 @@ static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enu
     struct commit_waiter waiter = {.next = commit->waiters, .sequence = sequence, .level = level};
     io_condition_init(&waiter.wake, commit->io);
     commit->waiters = &waiter;
-    if (commit->full_until_ns != 0 && !commit->writing)
+    /* A deadline only for who needs the write that is to be tried again. */
+    if (commit->full_until_ns != 0 && !commit->writing && commit->written.sequence < sequence)
         (void)io_condition_wait_until(&waiter.wake, &commit->lock, commit->full_until_ns);
     else
         io_condition_wait(&waiter.wake, &commit->lock);

@@ -12,10 +12,12 @@ static struct compaction_options picking_options(const struct kvs_db *db)
                                        .segment_bytes = db->options.segment_bytes};
 }
 
+/* The pick lock keeps an older version's figures from being stored over a newer one's. */
 void compaction_measure(struct kvs_db *db)
 {
     struct compaction_options options = picking_options(db);
     struct compaction_shape shape;
+    io_mutex_lock(&db->workers.pick_lock);
     struct version *version = version_set_current(db->versions);
     struct kvs_status status = compaction_shape_init(&shape, version, NULL, 0);
     if (status_is_ok(status)) {
@@ -29,6 +31,7 @@ void compaction_measure(struct kvs_db *db)
         io_mutex_unlock(&db->commit.lock);
         compaction_shape_fini(&shape);
     }
+    io_mutex_unlock(&db->workers.pick_lock);
     version_unref(version);
     workers_note_unref(db);
 }
@@ -82,7 +85,6 @@ static struct kvs_status mark_busy(struct workers *workers, const struct version
     }
     for_inputs(workers, version, job, add_busy);
     qsort(workers->busy, workers->busy_count, sizeof *workers->busy, by_number);
-    workers->jobs++;
     return status_ok();
 }
 
@@ -91,7 +93,6 @@ static void unmark_busy(struct workers *workers, const struct version *version, 
 {
     io_mutex_lock(&workers->pick_lock);
     for_inputs(workers, version, job, remove_busy);
-    workers->jobs--;
     io_mutex_unlock(&workers->pick_lock);
 }
 
@@ -109,14 +110,12 @@ static struct kvs_status pick_from(struct kvs_db *db, struct compaction_job *job
 }
 
 /* Pick a job that meets no other and mark its inputs. version: out, that it was picked from, referenced in any case. The lock covers the taking of the
- * version: a job that ends meanwhile is in both, the version and the list, or in neither. is_alone: out, no other job is under way. */
-static struct kvs_status pick(struct kvs_db *db, struct compaction_job *job, struct version **version, bool *is_alone,
-                              bool is_full)
+ * version: a job that ends meanwhile is in both, the version and the list, or in neither. */
+static struct kvs_status pick(struct kvs_db *db, struct compaction_job *job, struct version **version, bool is_full)
 {
     struct workers *workers = &db->workers;
     io_mutex_lock(&workers->pick_lock);
     *version = version_set_current(db->versions);
-    *is_alone = workers->jobs == 0;
     struct kvs_status status = pick_from(db, job, *version, is_full);
     if (status_is_ok(status) && job->kind != COMPACTION_NONE) {
         status = mark_busy(workers, *version, job);
@@ -148,27 +147,22 @@ static struct kvs_status carry_out(struct kvs_db *db, struct version *version, c
     return status_ok();
 }
 
-/* What one look at the levels came to. */
-struct attempt {
-    bool did;      /* a job was carried out */
-    bool is_alone; /* no other was under way when it was looked for */
-};
-
-static struct kvs_status compact_once(struct kvs_db *db, struct attempt *attempt, bool is_full)
+/* Look at the levels once. did: out, whether a job was carried out. */
+static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full)
 {
     struct compaction_job job = {0};
     struct version *version;
-    struct kvs_status status = pick(db, &job, &version, &attempt->is_alone, is_full);
-    attempt->did = false;
+    struct kvs_status status = pick(db, &job, &version, is_full);
+    *did = false;
     if (status_is_ok(status) && job.kind != COMPACTION_NONE) {
         status = carry_out(db, version, &job);
         unmark_busy(&db->workers, version, &job);
-        attempt->did = status_is_ok(status);
+        *did = status_is_ok(status);
     }
     compaction_job_fini(&job);
     version_unref(version);
     workers_note_unref(db);
-    if (attempt->did)
+    if (*did)
         compaction_measure(db);
     return status;
 }
@@ -188,28 +182,33 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     return is_worth_retrying ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }
 
-/* What kvs_compact asked for goes first, and alone: until nothing else is under way no other job is begun. Commit lock held, dropped meanwhile. Returns whether
- * there may be more to do. */
+/* What kvs_compact asked for goes first, and alone: its output may lie across gaps between the segments of the last level, into which another job could put
+ * something. So it is begun only when no other round is under way, and while it is outstanding no other is begun. Commit lock held, dropped meanwhile. Returns
+ * whether there may be more to do. */
 static bool round_locked(struct kvs_db *db, uint64_t *retry_ns)
 {
     struct workers *workers = &db->workers;
     uint64_t asked = workers->compact_asked;
-    bool is_full = workers->compact_served < asked;
-    struct attempt attempt;
+    bool is_full = workers->compact_served < asked, did;
+    *retry_ns = 0;
+    if (is_full && workers->rounds != 0)
+        return false; /* the other thread's round wakes this one at its end */
+    workers->rounds++;
     struct kept_status outcome = {0};
     io_mutex_unlock(&db->commit.lock);
-    struct kvs_status status = compact_once(db, &attempt, is_full);
+    struct kvs_status status = compact_once(db, &did, is_full);
     status_keep(&outcome, status);
     *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     io_mutex_lock(&db->commit.lock);
-    if (is_full && (attempt.did || attempt.is_alone) && workers->compact_served < asked) {
+    workers->rounds--;
+    if (is_full) {
         workers->compact_served = asked;
         workers->compact_outcome = outcome;
         io_condition_broadcast(&workers->done);
     }
-    if (attempt.did || (is_full && attempt.is_alone))
+    if (did || is_full || workers->compact_served < workers->compact_asked)
         workers_want_compaction(db); /* the other thread may go on, too */
-    return attempt.did;
+    return did;
 }
 
 void compaction_body(void *argument)

@@ -106,6 +106,8 @@ void log_write_step_locked(struct commit *commit)
     commit->writing = false;
     if (status_is_ok(status)) {
         commit->written = commit->taken;
+        if (commit->full_until_ns != 0)
+            io_condition_signal(&commit->syncer.wake); /* which waited for the write */
         commit->full_until_ns = 0;
         settle_logs(commit);
         io_condition_broadcast(&commit->room);
@@ -190,6 +192,8 @@ void log_sync_step_locked(struct commit *commit)
     if (commit->durable.record >= target)
         commit->unsynced_since_ns = commit->applied.record > commit->durable.record ? begun_ns : 0;
     commit->syncing = false;
+    if (commit->unsynced_since_ns != 0)
+        io_condition_signal(&commit->syncer.wake); /* it sleeps without a deadline while the role is taken */
     log_thread_room_locked(commit);
     commit_publish_locked(commit);
 }

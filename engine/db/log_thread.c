@@ -4,7 +4,7 @@
 
 void log_thread_progress_locked(struct commit *commit)
 {
-    if (commit->writer.requests != NULL)
+    if (commit->writer.requests != NULL || commit->drain_bytes != 0)
         io_condition_signal(&commit->writer.wake);
     if (commit->syncer.requests != NULL)
         io_condition_signal(&commit->syncer.wake);
@@ -144,7 +144,16 @@ static bool work_locked(struct log_thread *thread)
         return true;
     if (thread == &commit->syncer && interval_sync_locked(commit))
         return true;
-    return thread->requests != NULL && log_drive_locked(commit, furthest(commit, thread->requests), thread->level);
+    if (thread->requests == NULL)
+        return false;
+    if (log_drive_locked(commit, furthest(commit, thread->requests), thread->level))
+        return true;
+    /* The furthest request may be waiting for something else than the write that others need. */
+    if (commit_has_failed_locked(commit) || commit->full_until_ns == 0 || commit->writing ||
+        io_monotonic_ns(commit->io) < commit->full_until_ns)
+        return false;
+    log_write_step_locked(commit);
+    return true;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)

@@ -41,7 +41,7 @@ struct workers {
     struct io_mutex pick_lock; /* one thread picks at a time; taken before commit.lock, never held across I/O */
     uint64_t *busy;            /* pick_lock: segments that are inputs of jobs under way, ascending */
     size_t busy_count, busy_capacity;
-    size_t jobs; /* pick_lock: under way */
+    unsigned rounds; /* commit lock: threads that look for a job or carry one out */
     struct io_condition done;
     _Atomic bool stop; /* for jobs under way */
     bool stopping;

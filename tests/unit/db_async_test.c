@@ -191,6 +191,13 @@ static void db_sync_async_of_unknown_number_is_refused(void **state)
     assert_int_equal(answer.calls, 0);
 }
 
+static void *write_unsynced(void *argument)
+{
+    for (int i = 0; i < 200; i++)
+        ok(kvs_put(argument, text("unsynced"), text("v"), NULL));
+    return NULL;
+}
+
 /* In mode interval an unsynced write becomes durable by itself. */
 static void db_interval_syncs_by_itself(void **state)
 {
@@ -202,6 +209,32 @@ static void db_interval_syncs_by_itself(void **state)
     ok(kvs_open(&db, *state, &options));
     for (int i = 0; i < 3; i++) {
         ok(kvs_put(db, text("k"), text("v"), NULL));
+        for (int wait = 0; wait < 500; wait++) {
+            kvs_stats(db, &stats);
+            if (stats.durable_sequence == stats.applied_sequence)
+                break;
+            usleep(10000);
+        }
+        assert_int_equal(stats.durable_sequence, stats.applied_sequence);
+    }
+    ok(kvs_close(db));
+}
+
+/* Writers that sync for themselves must not make the background forget what others left unsynced. */
+static void db_interval_syncs_beside_syncing_writers(void **state)
+{
+    struct kvs_options options = tiny_options();
+    struct kvs_db *db;
+    struct kvs_stats stats;
+    pthread_t thread;
+    options.sync_mode = KVS_SYNC_INTERVAL;
+    options.sync_interval_ms = 50;
+    ok(kvs_open(&db, *state, &options));
+    for (int round = 0; round < 8; round++) {
+        assert_int_equal(pthread_create(&thread, NULL, write_unsynced, db), 0);
+        for (int i = 0; i < 10; i++)
+            ok(kvs_put(db, text("synced"), text("v"), &(struct kvs_write_options){.sync = true}));
+        pthread_join(thread, NULL);
         for (int wait = 0; wait < 500; wait++) {
             kvs_stats(db, &stats);
             if (stats.durable_sequence == stats.applied_sequence)
@@ -248,6 +281,7 @@ int main(void)
         on_folder(db_sync_async_of_unknown_number_is_refused),
         on_folder(db_interval_syncs_by_itself),
         on_folder(db_close_answers_requests),
+        on_folder(db_interval_syncs_beside_syncing_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,6 +282,30 @@ static void db_destroy_removes_only_a_database(void **state)
     fails(KVS_NOT_FOUND, kvs_destroy("/tmp/kvstore-no-such-folder"));
 }
 
+/* kvs_compact rewrites everything once, not once per thread, and is done when it returns. */
+static void db_compact_runs_once_and_alone(void **state)
+{
+    struct kvs_options options = tiny_options();
+    struct kvs_db *db;
+    struct kvs_stats before, after;
+    char key[32];
+    ok(kvs_open(&db, *state, &options));
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 2000; i++) {
+            snprintf(key, sizeof key, "key%d-%06d", i % 3, i * 7919 % 2000);
+            ok(kvs_put(db, text(key), text("some value that takes a little room"), NULL));
+        }
+        ok(kvs_compact(db));
+        kvs_stats(db, &before);
+        usleep(30000);
+        kvs_stats(db, &after);
+        assert_int_equal(before.compactions, after.compactions);
+        assert_int_equal(after.level_runs[0], 0);
+        assert_int_equal(after.segment_entries, 2000);
+    }
+    ok(kvs_close(db));
+}
+
 /* A forked child has none of the engine's threads: it is told so instead of hanging, and the parent goes on. */
 static void db_forked_child_is_refused(void **state)
 {
@@ -319,6 +343,7 @@ int main(void)
         on_folder(db_large_batch_passes),
         on_folder(db_read_only_sees_all_and_refuses_writes),
         on_folder(db_destroy_removes_only_a_database),
+        on_folder(db_compact_runs_once_and_alone),
         on_folder(db_forked_child_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
