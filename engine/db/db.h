@@ -1,11 +1,12 @@
 /* db.h -- the database: what kvs_open puts together.
  *
  * Role      One struct that names the parts; each part's rules are in its own header. Simulations and tools open it through db_open with an io of their own.
- * Threads   Four threads of its own: the log writer and syncer (commit.h), upkeep, flush and compaction (workers.h).
+ * Threads   Six threads of its own: the log writer and syncer (commit.h); upkeep, flush and two for compaction (workers.h).
  * Locks     In this order, none held across I/O but the first:
  *             1. version_set's edit mutex    one manifest edit at a time, with its sync (taken by installs only)
- *             2. commit.lock                 the pipeline, the chain of logs, the workers' flags, replacing the view
- *             3. version_set's mutex, snapshots.lock, the cache's mutex: leaves
+ *             2. workers.pick_lock           picking a compaction; never held across I/O
+ *             3. commit.lock                 the pipeline, the chain of logs, the workers' flags, replacing the view
+ *             4. version_set's mutex, snapshots.lock, the cache's mutex: leaves
  */
 #ifndef KVS_DB_DB_H
 #define KVS_DB_DB_H

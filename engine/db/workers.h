@@ -1,4 +1,4 @@
-/* workers.h -- the three threads behind the pipeline: upkeep, flush, compaction.
+/* workers.h -- the threads behind the pipeline: upkeep, flush, compaction.
  *
  * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views and obsolete files,
  *                       feeds the pace, and notes the durable record in the manifest when the database is idle
