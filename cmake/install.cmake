@@ -32,7 +32,7 @@ function(kvs_install_library name)
     list(JOIN private " " KVS_PC_LIBS_PRIVATE)
     set(KVS_PC_NAME ${name})
     set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-    file(RELATIVE_PATH KVS_PC_PREFIX /root/${pkgconfig_dir} /root)
+    file(RELATIVE_PATH KVS_PC_PREFIX /any/${pkgconfig_dir} /any)
     string(REGEX REPLACE "/$" "" KVS_PC_PREFIX ${KVS_PC_PREFIX})
     configure_file(${PROJECT_SOURCE_DIR}/cmake/library.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
 

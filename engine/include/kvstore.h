@@ -294,7 +294,8 @@ struct kvs_stats {
     uint64_t flushes, flush_bytes; /* segments bytes written by flushes */
     uint64_t compactions, compaction_read_bytes, compaction_write_bytes;
     uint64_t compaction_debt_bytes; /* what must still be rewritten for the levels to be in shape */
-    uint64_t delayed_writes, delay_ns_total, delay_ns_max; /* waits at admission that the engine imposed */
+    uint64_t delayed_writes, delay_ns_total, delay_ns_max; /* waits at admission that the engine imposed; a write
+                                                              that kvs_apply refuses twice counts as two waits */
     uint64_t memory_used_bytes, memory_memtable_bytes, memory_block_bytes, memory_index_bytes, memory_filter_bytes;
     uint64_t immutable_memtables, snapshots;
     uint64_t segment_bytes, segment_entries,

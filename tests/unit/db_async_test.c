@@ -191,11 +191,33 @@ static void db_sync_async_of_unknown_number_is_refused(void **state)
     assert_int_equal(answer.calls, 0);
 }
 
+/* A writer that asks for no sync, until it is told to stop. */
+struct unsynced_writer {
+    struct kvs_db *db;
+    _Atomic bool is_done;
+};
+
 static void *write_unsynced(void *argument)
 {
-    for (int i = 0; i < 200; i++)
-        ok(kvs_put(argument, text("unsynced"), text("v"), NULL));
+    struct unsynced_writer *writer = argument;
+    while (!atomic_load(&writer->is_done)) {
+        ok(kvs_put(writer->db, text("unsynced"), text("v"), NULL));
+        usleep(20);
+    }
     return NULL;
+}
+
+/* Everything applied becomes durable within seconds, without another call. */
+static void expect_durable_soon(struct kvs_db *db)
+{
+    struct kvs_stats stats;
+    for (int wait = 0; wait < 500; wait++) {
+        kvs_stats(db, &stats);
+        if (stats.durable_sequence == stats.applied_sequence)
+            break;
+        usleep(10000);
+    }
+    assert_int_equal(stats.durable_sequence, stats.applied_sequence);
 }
 
 /* In mode interval an unsynced write becomes durable by itself. */
@@ -203,19 +225,12 @@ static void db_interval_syncs_by_itself(void **state)
 {
     struct kvs_options options = tiny_options();
     struct kvs_db *db;
-    struct kvs_stats stats;
     options.sync_mode = KVS_SYNC_INTERVAL;
     options.sync_interval_ms = 20;
     ok(kvs_open(&db, *state, &options));
     for (int i = 0; i < 3; i++) {
         ok(kvs_put(db, text("k"), text("v"), NULL));
-        for (int wait = 0; wait < 500; wait++) {
-            kvs_stats(db, &stats);
-            if (stats.durable_sequence == stats.applied_sequence)
-                break;
-            usleep(10000);
-        }
-        assert_int_equal(stats.durable_sequence, stats.applied_sequence);
+        expect_durable_soon(db);
     }
     ok(kvs_close(db));
 }
@@ -225,23 +240,18 @@ static void db_interval_syncs_beside_syncing_writers(void **state)
 {
     struct kvs_options options = tiny_options();
     struct kvs_db *db;
-    struct kvs_stats stats;
     pthread_t thread;
     options.sync_mode = KVS_SYNC_INTERVAL;
-    options.sync_interval_ms = 50;
+    options.sync_interval_ms = 100;
     ok(kvs_open(&db, *state, &options));
-    for (int round = 0; round < 8; round++) {
-        assert_int_equal(pthread_create(&thread, NULL, write_unsynced, db), 0);
+    for (int round = 0; round < 12; round++) {
+        struct unsynced_writer writer = {.db = db};
+        assert_int_equal(pthread_create(&thread, NULL, write_unsynced, &writer), 0);
         for (int i = 0; i < 10; i++)
             ok(kvs_put(db, text("synced"), text("v"), &(struct kvs_write_options){.sync = true}));
+        atomic_store(&writer.is_done, true); /* its last writes fell into the last sync */
         pthread_join(thread, NULL);
-        for (int wait = 0; wait < 500; wait++) {
-            kvs_stats(db, &stats);
-            if (stats.durable_sequence == stats.applied_sequence)
-                break;
-            usleep(10000);
-        }
-        assert_int_equal(stats.durable_sequence, stats.applied_sequence);
+        expect_durable_soon(db);
     }
     ok(kvs_close(db));
 }
