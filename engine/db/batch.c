@@ -3,7 +3,6 @@
 #include "base/key.h"
 #include "base/status.h"
 #include "format/batch.h"
-#include "memtable/memtable.h"
 
 #include <stdlib.h>
 
@@ -22,6 +21,27 @@ struct kvs_batch batch_on(void *memory, size_t capacity)
 size_t batch_change_bytes(struct kvs_slice key, struct kvs_slice value)
 {
     return batch_entry_bytes(KEY_PUT, key.size, value.size);
+}
+
+void batch_insert(struct memtable *memtable, struct kvs_slice payload, uint32_t count, uint64_t first_sequence)
+{
+    struct batch_cursor cursor;
+    struct batch_entry entries[MEMTABLE_PREFETCH_MAX];
+    struct kvs_slice keys[MEMTABLE_PREFETCH_MAX];
+    size_t group;
+    batch_cursor_init(&cursor, payload, count, first_sequence);
+    do {
+        group = 0;
+        while (group < MEMTABLE_PREFETCH_MAX && batch_cursor_next(&cursor, &entries[group])) {
+            keys[group] = entries[group].key;
+            group++;
+        }
+        if (group > 1)
+            memtable_prefetch(memtable, keys, group);
+        for (size_t i = 0; i < group; i++)
+            memtable_insert(memtable, key_of(keys[i], key_trailer(entries[i].sequence, entries[i].kind_byte)),
+                            entries[i].value);
+    } while (group == MEMTABLE_PREFETCH_MAX);
 }
 
 struct kvs_status batch_check_key(struct kvs_slice key)

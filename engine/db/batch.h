@@ -10,6 +10,7 @@
 #include "kvstore.h"
 
 #include "base/slice.h"
+#include "memtable/memtable.h"
 
 /* payload     the encoded changes; owned unless borrowed
  * table_cost  what the changes take in a memtable at most, bytes
@@ -30,6 +31,9 @@ struct kvs_batch batch_on(void *memory, size_t capacity);
 
 /* Bytes that one change takes in a payload at most. */
 size_t batch_change_bytes(struct kvs_slice key, struct kvs_slice value);
+
+/* Insert the changes of a payload that has been checked, numbered from first_sequence on; memtable has the room. */
+void batch_insert(struct memtable *memtable, struct kvs_slice payload, uint32_t count, uint64_t first_sequence);
 
 /* Check a key against the limits. Errors: INVALID (empty), TOO_LARGE. */
 KVS_MUST_USE struct kvs_status batch_check_key(struct kvs_slice key);

@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "format/batch.h"
 #include "format/log_record.h"
 
 #include <stdlib.h>
@@ -87,15 +86,6 @@ void commit_poison(struct commit *commit, struct kvs_status failure)
     io_mutex_unlock(&commit->lock);
 }
 
-static void insert_entries(struct memtable *memtable, const struct kvs_batch *batch, uint64_t sequence)
-{
-    struct batch_cursor cursor;
-    struct batch_entry entry;
-    batch_cursor_init(&cursor, slice_of(batch->payload, batch->size), batch->count, sequence);
-    while (batch_cursor_next(&cursor, &entry))
-        memtable_insert(memtable, key_of(entry.key, key_trailer(entry.sequence, entry.kind_byte)), entry.value);
-}
-
 /* The critical section of a write: numbers, log buffer, memtable. Admission has made sure of the room. */
 static void apply_locked(struct commit *commit, const struct kvs_batch *batch, uint64_t payload_hash)
 {
@@ -111,7 +101,7 @@ static void apply_locked(struct commit *commit, const struct kvs_batch *batch, u
     };
     log_writer_append(commit->active->writer, &record, batch->payload);
     commit->log_bytes += log_record_bytes(batch->size);
-    insert_entries(commit->memtable, batch, first);
+    batch_insert(commit->memtable, slice_of(batch->payload, batch->size), batch->count, first);
     commit->applied.record++;
     commit->applied.sequence += batch->count;
     atomic_store_explicit(&commit->applied_sequence, commit->applied.sequence, memory_order_release);

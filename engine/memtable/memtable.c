@@ -82,6 +82,13 @@ void memtable_insert(struct memtable *memtable, struct key key, struct kvs_slice
     atomic_store_explicit(&memtable->count, memtable_count(memtable) + 1, memory_order_relaxed);
 }
 
+_Static_assert((int)MEMTABLE_PREFETCH_MAX == (int)TREE_PREFETCH_MAX, "one limit");
+
+void memtable_prefetch(const struct memtable *memtable, const struct kvs_slice *user_keys, size_t count)
+{
+    tree_prefetch(&memtable->tree, user_keys, count);
+}
+
 bool memtable_get(const struct memtable *memtable, uint64_t *trailer, struct kvs_slice *value,
                   struct kvs_slice user_key, uint64_t sequence)
 {

@@ -37,6 +37,11 @@ uint64_t memtable_count(const struct memtable *memtable);
 /* Insert an entry; its trailer is greater than every trailer inserted before for the same user key. Key and value are copied. */
 void memtable_insert(struct memtable *memtable, struct key key, struct kvs_slice value);
 
+/* Before count insertions, of at most MEMTABLE_PREFETCH_MAX user keys: have the processor fetch what they will touch, for all of them at once. Changes nothing. The
+ * inserter only. */
+enum { MEMTABLE_PREFETCH_MAX = 16 };
+void memtable_prefetch(const struct memtable *memtable, const struct kvs_slice *user_keys, size_t count);
+
 /* The newest entry of user_key with a sequence number at or below sequence: true and its trailer and value (borrowed from the memtable's memory, valid
  * while the caller holds a reference or a read-side section that protects one), or false. Never locks, allocates or waits. */
 bool memtable_get(const struct memtable *memtable, uint64_t *trailer, struct kvs_slice *value,

@@ -232,6 +232,11 @@ size_t tree_room(const struct tree *tree);
 /* Insert an entry that is not there yet; the caller has compared tree_room with tree_cost. The writer only. */
 void tree_insert(struct tree *tree, struct key key, struct kvs_slice value);
 
+/* Begin to bring the leaves where count keys belong, and the nodes above them, into the cache, all ways at once: a miss on one does not wait for that on
+ * another. For insertions that follow; at most TREE_PREFETCH_MAX keys. The writer only. */
+enum { TREE_PREFETCH_MAX = 16 };
+void tree_prefetch(const struct tree *tree, const struct kvs_slice *keys, size_t count);
+
 /* The first entry at or after key that has the same user key, or NULL. */
 const struct entry *tree_find(const struct tree *tree, struct key key);
 

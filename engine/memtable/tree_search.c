@@ -1,5 +1,7 @@
 #include "memtable/tree.h"
 
+#include "base/assert.h"
+
 /* The number of keys with a smaller hint. All slots are looked at, without a branch that depends on data: a
  * mispredicted one costs as much as the whole loop. */
 static inline unsigned count_smaller_hints(const struct node *node, unsigned count, uint32_t hint)
@@ -117,6 +119,36 @@ static void step_down_edge(const struct tree *tree, struct step *step, const str
         step->rank = last ? order_count(step->order) : 0;
         step->child = child_of(tree, node, inner_child_index(step->order, step->rank));
     } while (!step_is_valid(node, step));
+}
+
+/* Where hints are equal a way may lead to a neighbour: it is only a guess. */
+static const struct node *guess_child(const struct tree *tree, const struct node *node, struct kvs_slice user)
+{
+    uint64_t order = node_order(node);
+    uint32_t hint = key_hint(user, node->prefix);
+    unsigned count = order_count(order);
+    unsigned rank = count_smaller_hints(node, count, hint);
+    rank += (rank < count) & (hint_at(node, order, rank) == hint);
+    return child_of(tree, node, inner_child_index(order, rank));
+}
+
+void tree_prefetch(const struct tree *tree, const struct kvs_slice *keys, size_t count)
+{
+    const struct node *nodes[TREE_PREFETCH_MAX];
+    unsigned height;
+    const struct node *root = root_of(tree, &height);
+    KVS_ASSERT(count <= TREE_PREFETCH_MAX);
+    for (size_t i = 0; i < count; i++)
+        nodes[i] = root;
+    for (; height > 0; height--) {
+        for (size_t i = 0; i < count; i++) {
+            nodes[i] = guess_child(tree, nodes[i], keys[i]);
+            __builtin_prefetch(nodes[i]);
+            __builtin_prefetch((const uint8_t *)nodes[i] + CACHE_LINE_BYTES);
+            if (height > 1)
+                __builtin_prefetch(((const struct inner_node *)nodes[i])->children);
+        }
+    }
 }
 
 const struct entry *tree_find(const struct tree *tree, struct key key)
