@@ -213,6 +213,9 @@ static bool extend_locked(struct upkeep *upkeep)
     io_mutex_unlock(&commit->lock);
     struct kvs_status status = log_writer_extend(writer, more_bytes);
     io_mutex_lock(&commit->lock);
+    /* The log knows of a failed write a moment before who made it has the lock again: nobody is admitted in between. */
+    if (status.code == KVS_POISONED)
+        commit_poison_locked(commit, status);
     if (status_is_ok(status) && writer == commit->active->writer) {
         commit->piece_wanted = false;
         commit->wanted_piece_bytes = 0;
