@@ -73,8 +73,9 @@ struct session {
     struct kvs_batch *batch; /* writes not applied yet, NULL: none */
     uint64_t batch_replies;  /* commands in it: each is answered OK once it is applied */
 
-    uint64_t own_sequence;   /* number of its last write, 0 once it is known to be published */
-    uint64_t reply_sequence; /* of the reply being written: the number it tells of, 0: only of published ones */
+    uint64_t waiting_since_ns; /* on the monotonic clock: since when its write is not admitted; 0: it does not wait */
+    uint64_t own_sequence;     /* number of its last write, 0 once it is known to be published */
+    uint64_t reply_sequence;   /* of the reply being written: the number it tells of, 0: only of published ones */
     struct job *job;
     bool job_is_back; /* run has returned */
 

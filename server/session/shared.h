@@ -21,7 +21,9 @@
     X(rejected, "rejected_connections")          \
     X(dropped, "dropped_connections")            \
     X(jobs, "total_pool_jobs")                   \
-    X(waits, "total_admission_waits")
+    X(waits, "total_admission_waits")            \
+    X(wait_us_max,                               \
+      "admission_wait_us_max") /* the longest that a write waited, from its first refusal to its application */
 
 struct shared {
     struct kvs_db *db;
@@ -42,6 +44,14 @@ struct shared {
 static inline void shared_count(_Atomic uint64_t *counter, uint64_t amount)
 {
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+static inline void shared_raise(_Atomic uint64_t *counter, uint64_t value)
+{
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    while (before < value &&
+           !atomic_compare_exchange_weak_explicit(counter, &before, value, memory_order_relaxed, memory_order_relaxed))
+        continue;
 }
 
 static inline uint64_t shared_value(const _Atomic uint64_t *counter)

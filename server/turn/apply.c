@@ -2,11 +2,37 @@
 
 #include "base/assert.h"
 
+#include <time.h>
+
 void turn_on_ready(void *context)
 {
     struct turn *turn = context;
     atomic_store_explicit(&turn->is_ready, true, memory_order_release);
     turn->ops.wake(turn->ops.context);
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void turn_await_ready(struct turn *turn, struct session *session)
+{
+    if (session->waiting_since_ns == 0)
+        session->waiting_since_ns = monotonic_ns();
+    session_move(session, SESSION_ADMISSION);
+    turn_enqueue(&turn->waiting, session);
+    shared_count(&session->shared->waits, 1);
+}
+
+void turn_end_wait(struct session *session)
+{
+    if (session->waiting_since_ns == 0)
+        return;
+    shared_raise(&session->shared->wait_us_max, (monotonic_ns() - session->waiting_since_ns) / 1000);
+    session->waiting_since_ns = 0;
 }
 
 static void put_back_batch(struct turn *turn, struct session *session)
@@ -20,6 +46,7 @@ static void put_back_batch(struct turn *turn, struct session *session)
 static void answer(struct turn *turn, struct session *session, uint64_t sequence, const struct kvs_status *failure)
 {
     uint64_t replies = session->batch_replies;
+    turn_end_wait(session);
     for (uint64_t i = 0; i < replies; i++) {
         if (failure == NULL)
             reply_status(&session->output.writer, "OK");
@@ -35,12 +62,10 @@ static void answer(struct turn *turn, struct session *session, uint64_t sequence
 }
 
 /* Only the sessions with a write wait; what came after it in their input waits with it. */
-static void wait_for_ready(struct turn *turn, struct session *session)
+static void await_with_batch(struct turn *turn, struct session *session)
 {
     turn_dequeue(session);
-    session_move(session, SESSION_ADMISSION);
-    turn_enqueue(&turn->waiting, session);
-    shared_count(&session->shared->waits, 1);
+    turn_await_ready(turn, session);
 }
 
 void turn_apply(struct turn *turn)
@@ -49,7 +74,7 @@ void turn_apply(struct turn *turn)
     size_t count = turn->writer_count;
     if (!TAILQ_EMPTY(&turn->waiting)) { /* who has waited longer goes first: the engine will call */
         for (size_t i = 0; i < count; i++)
-            wait_for_ready(turn, turn->writers[i]);
+            await_with_batch(turn, turn->writers[i]);
         turn->writer_count = 0;
         return;
     }
@@ -69,7 +94,7 @@ void turn_apply(struct turn *turn)
             answer(turn, turn->writers[at], sequence, NULL);
         if (status.code == KVS_BUSY) {
             for (; at < count; at++)
-                wait_for_ready(turn, turn->writers[at]);
+                await_with_batch(turn, turn->writers[at]);
         } else if (!is_whole) {
             answer(turn, turn->writers[at++], 0, &status);
         }

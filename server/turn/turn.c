@@ -156,9 +156,7 @@ static void submit(struct turn *turn, struct session *session)
 static void wait_for_ready(struct turn *turn, struct session *session)
 {
     session->job_is_back = true;
-    session_move(session, SESSION_ADMISSION);
-    turn_enqueue(&turn->waiting, session);
-    shared_count(&session->shared->waits, 1);
+    turn_await_ready(turn, session);
 }
 
 /* The job has run, or is to run on. */
@@ -170,6 +168,7 @@ static void execute_job(struct turn *turn, struct session *session)
     session->job_is_back = false;
     switch (next) {
     case JOB_DONE:
+        turn_end_wait(session);
         session->job->free(session->job);
         session->job = NULL;
         break;

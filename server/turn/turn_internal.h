@@ -19,6 +19,10 @@ void turn_admit(struct turn *turn);
 /* apply.c: the engine's callback; context is the turn. */
 void turn_on_ready(void *context);
 
+/* The engine admits no write of this session now: it waits for `ready`, in no other queue. And: the write for which it waited, if any, is applied or refused for good. */
+void turn_await_ready(struct turn *turn, struct session *session);
+void turn_end_wait(struct session *session);
+
 /* publish.c: note what the session's held replies, or its wait, need published. */
 void turn_gate(struct turn *turn, struct session *session);
 
