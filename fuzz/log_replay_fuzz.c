@@ -1,7 +1,7 @@
 /* log_replay_fuzz.c -- replays one or two logs made of the input.
  *
- * Role      Whatever the logs hold, replay either refuses with nothing delivered, or delivers runs of consecutive record numbers that agree with
- *           its report; it changes nothing on the disk, and what it says is a tail can be set aside.
+ * Role      Whatever the logs hold, replay either refuses, or delivers runs of consecutive record numbers that agree with its report, and those beyond
+ *           D once more when asked to; it changes nothing on the disk, and what it says is a tail can be set aside.
  * Format    11 bytes that say what is listed (struct plan), then the bytes of log 1, then those of log 2. Checksums stop a fuzzer at the first byte
  *           that it changes, so in repair mode headers, frames and checksums are made right first, and what is left to vary is their content.
  * Failure   Aborts.
@@ -147,11 +147,11 @@ static void repair_log(struct plan *plan, size_t log, uint64_t *sequence)
     }
 }
 
-/* What was delivered so far. */
+/* What was delivered so far; durable: when what is beyond D is delivered again, D. */
 struct run {
     const struct plan *plan;
+    uint64_t durable;
     uint64_t records;
-    uint64_t unproven;
     uint64_t last_record;
     uint64_t last_sequence;
     size_t last_log;
@@ -168,17 +168,27 @@ static struct kvs_status check_record(void *context, const struct log_replay_rec
     KVS_ASSERT(record->offset + log_record_bytes(record->payload.size) <= run->plan->sizes[record->log]);
     KVS_ASSERT(record->payload.size == record->header.payload_bytes);
     run->records++;
-    run->unproven += !record->proven;
     run->last_record = record->header.number;
     run->last_sequence = log_record_last_sequence(&record->header);
     run->last_log = record->log;
     return status_ok();
 }
 
+/* The numbers between two records that are beyond D may be in a log that has none of them. */
+static struct kvs_status check_unproven(void *context, const struct log_replay_record *record)
+{
+    struct run *run = context;
+    KVS_ASSERT(record->header.number > run->durable && record->header.number > run->last_record);
+    KVS_ASSERT(record->log < run->plan->count && record->payload.size == record->header.payload_bytes);
+    run->records++;
+    run->last_record = record->header.number;
+    return status_ok();
+}
+
 static void check_report(const struct run *run, const struct log_replay_report *report,
                          const struct log_replay_end *ends)
 {
-    KVS_ASSERT(report->records == run->records && report->unproven == run->unproven);
+    KVS_ASSERT(report->records == run->records && report->unproven <= run->records);
     KVS_ASSERT(report->last_sequence == run->last_sequence);
     KVS_ASSERT(run->records == 0 || report->last_record >= run->last_record);
     KVS_ASSERT(report->durable_record >= run->plan->durable_record);
@@ -209,10 +219,16 @@ static void replay_plan(struct io_mem *mem, const struct plan *plan)
     struct kvs_status status = log_replay(io, &report, ends, &options);
     KVS_ASSERT(io_mem_call_count(mem) == calls && io_mem_open_count(mem) == 0);
     if (!status_is_ok(status)) {
-        KVS_ASSERT(run.records == 0 && (status.code == KVS_CORRUPT || status.code == KVS_UNSUPPORTED));
+        KVS_ASSERT(status.code == KVS_CORRUPT || status.code == KVS_UNSUPPORTED);
         return;
     }
     check_report(&run, &report, ends);
+    struct run unproven = {.plan = plan, .durable = report.durable_record};
+    options.visit = check_unproven;
+    options.context = &unproven;
+    KVS_ASSERT(status_is_ok(log_replay_unproven(io, &options, ends)));
+    KVS_ASSERT(unproven.records == report.unproven && io_mem_open_count(mem) == 0);
+    KVS_ASSERT(unproven.records == 0 || unproven.last_record == run.last_record);
     for (size_t i = 0; i < plan->count; i++)
         KVS_ASSERT(status_is_ok(log_set_aside(io, "/", plan->logs[i].number, ends[i].tail_offset, ends[i].tail_bytes)));
 }

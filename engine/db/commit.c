@@ -147,10 +147,16 @@ static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enu
     io_condition_fini(&waiter.wake);
 }
 
-/* The log waits for room on the disk: for its bytes, or for the edit that lists it. */
+bool commit_gives_up_flush_locked(const struct commit *commit)
+{
+    return commit->closing && commit->syncing_log->writer == NULL && !status_is_ok(commit->flush_full.status);
+}
+
+/* The log waits for room on the disk: for its bytes, for the edit that lists it, or for the flush of what the last process left. */
 static bool is_out_of_room(const struct commit *commit)
 {
-    return commit->full_until_ns != 0 || (commit->unlisted != NULL && !status_is_ok(commit->upkeep_full.status));
+    return commit->full_until_ns != 0 || (commit->unlisted != NULL && !status_is_ok(commit->upkeep_full.status)) ||
+           commit_gives_up_flush_locked(commit);
 }
 
 static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)

@@ -44,6 +44,9 @@ void log_write_step_locked(struct commit *commit);
 /* Sync everything applied so far. The sync role must be free. Drops the lock meanwhile. */
 void log_sync_step_locked(struct commit *commit);
 
+/* At close: a flush that the log waits for meets a full disk, so that it is not waited for any longer. */
+bool commit_gives_up_flush_locked(const struct commit *commit);
+
 /* Wake the log threads that have requests. */
 void log_thread_progress_locked(struct commit *commit);
 

@@ -163,6 +163,7 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     if (is_worth_retrying(status))
         status_keep(&db->commit.flush_full, status);
     io_condition_broadcast(&db->commit.room);
+    io_condition_broadcast(&db->commit.progress);
     io_condition_broadcast(&db->workers.done);
     log_thread_room_locked(&db->commit);
     io_mutex_unlock(&db->commit.lock);

@@ -60,7 +60,8 @@ static void settle_logs(struct commit *commit)
     while ((!commit->writing || commit->syncing_log != commit->writing_log) &&
            commit->syncing_log->state != LOG_ACTIVE && commit->syncing_log->last.record <= commit->durable.record) {
         if (commit->syncing_log->state == LOG_SEALED) {
-            commit->syncing_log->state = LOG_SYNCED;
+            /* A log left by the last process has no writer: its end is not listed, it goes with the flush that made it durable. */
+            commit->syncing_log->state = commit->syncing_log->writer != NULL ? LOG_SYNCED : LOG_ENDED;
             synced = true;
         }
         commit->syncing_log = commit->syncing_log->newer;
@@ -153,6 +154,14 @@ static struct kvs_status sync_log_locked(struct commit *commit, struct live_log 
     return status;
 }
 
+/* A log that the last process left, and that recovery did not write again, cannot be synced: that process may have met a failure of it. The flush of its memtables,
+ * which began when the database was opened, makes its records durable. */
+static void await_flush_locked(struct commit *commit, const struct live_log *log)
+{
+    while (commit->syncing_log == log && !commit_has_failed_locked(commit) && !commit_gives_up_flush_locked(commit))
+        io_condition_wait(&commit->progress, &commit->lock);
+}
+
 /* Sync what is written, log by log. A failed sync is never tried again, whatever its cause. */
 static void sync_written_locked(struct commit *commit)
 {
@@ -161,6 +170,12 @@ static void sync_written_locked(struct commit *commit)
     settle_logs(commit);
     while (commit->durable.record < goal.record) {
         struct live_log *log = commit->syncing_log;
+        if (log->writer == NULL) {
+            await_flush_locked(commit, log);
+            if (commit->syncing_log == log)
+                return;
+            continue;
+        }
         struct kvs_status status = sync_log_locked(commit, log);
         if (!status_is_ok(status)) {
             commit_poison_locked(commit, status);

@@ -225,6 +225,7 @@ struct kvs_status commit_stop(struct commit *commit)
 {
     io_mutex_lock(&commit->lock);
     commit->closing = true;
+    io_condition_broadcast(&commit->progress);
     io_mutex_unlock(&commit->lock);
     struct kvs_status status =
         commit_await(commit, atomic_load_explicit(&commit->applied_sequence, memory_order_acquire), KVS_DURABLE);

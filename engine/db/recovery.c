@@ -1,32 +1,10 @@
 #include "db/recovery.h"
 
-#include "base/assert.h"
-#include "format/batch.h"
-#include "wal/log_replay.h"
+#include "db/recovery_internal.h"
 #include "wal/log_set_aside.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* logs, listings, ends    the live logs as the manifest lists them, and what replay found in them
- * flushed_sequence  entries up to it are in segments already: a crash between a flush and the next edit leaves them in a log too
- * filling           takes the replayed entries, becomes the active memtable
- * position          of the last record that was visited, as it is numbered from now on
- * first_new         the first record number of the new log: above all that were ever given out
- * writer            the new log, for unproven records; NULL when nothing may be written */
-struct recovery {
-    struct kvs_db *db;
-    struct manifest_log *logs;
-    struct log_listing *listings;
-    struct log_replay_end *ends;
-    size_t count;
-    struct log_replay_report report;
-    uint64_t flushed_sequence;
-    struct memtable *filling;
-    struct position position;
-    uint64_t first_new;
-    struct log_writer *writer;
-};
 
 /* ---- The version set ---- */
 
@@ -76,153 +54,6 @@ static uint64_t largest_segment_sequence(struct kvs_db *db)
     return largest;
 }
 
-/* ---- Replay ---- */
-
-static struct kvs_status list_logs(struct recovery *recovery)
-{
-    STATUS_RETURN_IF_ERROR(version_set_logs(recovery->db->versions, &recovery->logs, &recovery->count));
-    size_t count = recovery->count == 0 ? 1 : recovery->count;
-    recovery->listings = calloc(count, sizeof *recovery->listings);
-    recovery->ends = calloc(count, sizeof *recovery->ends);
-    if (recovery->listings == NULL || recovery->ends == NULL)
-        return STATUS(KVS_NO_MEMORY, "no memory for a list of %zu logs", recovery->count);
-    for (size_t i = 0; i < recovery->count; i++) {
-        const struct manifest_log *log = &recovery->logs[i];
-        recovery->listings[i] =
-            (struct log_listing){log->number, log->first_record, log->is_ended, log->size_bytes, log->last_record};
-    }
-    return status_ok();
-}
-
-static struct kvs_status replay(struct recovery *recovery, uint64_t durable_record, log_replay_visit *visit)
-{
-    struct log_replay_options options = {
-        .folder = recovery->db->path,
-        .uuid = version_set_uuid(recovery->db->versions),
-        .logs = recovery->listings,
-        .count = recovery->count,
-        .durable_record = durable_record,
-        .visit = visit,
-        .context = recovery,
-    };
-    if (recovery->count == 0) {
-        recovery->report = (struct log_replay_report){.last_record = durable_record, .next_record = durable_record + 1};
-        return status_ok();
-    }
-    return log_replay(recovery->db->io, &recovery->report, recovery->ends, &options);
-}
-
-/* The filling memtable is full: it becomes one that waits for its flush. */
-static struct kvs_status seal_filling(struct recovery *recovery)
-{
-    struct commit *commit = &recovery->db->commit;
-    struct sealed_table *seal = calloc(1, sizeof *seal);
-    if (seal == NULL)
-        return STATUS(KVS_NO_MEMORY, "no memory for a sealed memtable");
-    *seal = (struct sealed_table){.memtable = recovery->filling, .last = recovery->position};
-    recovery->filling = NULL;
-    if (commit->sealed_newest != NULL)
-        commit->sealed_newest->newer = seal;
-    else
-        commit->sealed_oldest = seal;
-    commit->sealed_newest = seal;
-    commit->sealed_count++;
-    commit->sealed_bytes += memtable_used(seal->memtable);
-    return status_ok();
-}
-
-static struct kvs_status make_room(struct recovery *recovery, size_t cost)
-{
-    if (recovery->filling != NULL && memtable_room(recovery->filling) >= cost)
-        return status_ok();
-    if (recovery->filling != NULL && memtable_count(recovery->filling) != 0)
-        STATUS_RETURN_IF_ERROR(seal_filling(recovery));
-    memtable_unref(recovery->filling);
-    recovery->filling = NULL;
-    uint64_t least = cost + memtable_cost(0, 0);
-    uint64_t capacity = recovery->db->table_bytes > least ? recovery->db->table_bytes : least;
-    return memtable_new(&recovery->filling, capacity, &recovery->db->budget);
-}
-
-/* A record's entries go into one memtable together, so that no flush separates them. */
-static struct kvs_status insert_record(struct recovery *recovery, const struct log_replay_record *record)
-{
-    struct batch_cursor cursor;
-    struct batch_entry entry;
-    size_t cost = 0;
-    batch_cursor_init(&cursor, record->payload, record->header.count, record->header.first_sequence);
-    while (batch_cursor_next(&cursor, &entry))
-        cost += memtable_cost(entry.key.size, entry.value.size);
-    struct kvs_status status = batch_cursor_status(&cursor);
-    if (!status_is_ok(status))
-        return STATUS(KVS_CORRUPT, "%s/%06llu.log: record %llu at offset %llu verifies, but its contents do not: %s",
-                      recovery->db->path, (unsigned long long)recovery->logs[record->log].number,
-                      (unsigned long long)record->header.number, (unsigned long long)record->offset,
-                      status_text(status));
-    STATUS_RETURN_IF_ERROR(make_room(recovery, cost));
-    batch_cursor_init(&cursor, record->payload, record->header.count, record->header.first_sequence);
-    while (batch_cursor_next(&cursor, &entry))
-        memtable_insert(recovery->filling, key_of(entry.key, key_trailer(entry.sequence, entry.kind_byte)),
-                        entry.value);
-    return status_ok();
-}
-
-/* Bring what the buffer holds to the file. */
-static struct kvs_status write_out(struct log_writer *writer)
-{
-    uint64_t written_record;
-    if (!log_writer_take(writer))
-        return status_ok();
-    return log_writer_write(writer, &written_record);
-}
-
-static struct kvs_status make_log_room(struct log_writer *writer, uint64_t bytes, size_t buffer_bytes)
-{
-    if (log_writer_room(writer).piece_bytes < bytes)
-        STATUS_RETURN_IF_ERROR(log_writer_extend(writer, bytes));
-    if (log_writer_room(writer).buffer_bytes >= bytes)
-        return status_ok();
-    STATUS_RETURN_IF_ERROR(write_out(writer));
-    if (bytes > buffer_bytes) {
-        STATUS_RETURN_IF_ERROR(log_writer_grow_buffer(writer, bytes));
-        (void)log_writer_take(writer);
-    }
-    return status_ok();
-}
-
-/* Write an unproven record again, under a number that was never given out. */
-static struct kvs_status log_again(struct recovery *recovery, const struct log_replay_record *record)
-{
-    struct log_record header = record->header;
-    if (recovery->position.record < recovery->first_new - 1)
-        recovery->position.record = recovery->first_new - 1;
-    header.number = recovery->position.record + 1;
-    header.watermark = recovery->report.durable_record;
-    STATUS_RETURN_IF_ERROR(make_log_room(recovery->writer, log_record_bytes(header.payload_bytes),
-                                         recovery->db->commit.options.buffer_bytes));
-    log_writer_append(recovery->writer, &header, record->payload.data);
-    recovery->position.record = header.number;
-    return status_ok();
-}
-
-static struct kvs_status visit_record(void *context, const struct log_replay_record *record)
-{
-    struct recovery *recovery = context;
-    if (record->header.kind != LOG_BATCH)
-        return STATUS(KVS_UNSUPPORTED, "%s/%06llu.log: record %llu is of kind %u, which this version does not know",
-                      recovery->db->path, (unsigned long long)recovery->logs[record->log].number,
-                      (unsigned long long)record->header.number, record->header.kind);
-    /* Inserted first: a memtable that is sealed for it ends at the record before. */
-    if (log_record_last_sequence(&record->header) > recovery->flushed_sequence)
-        STATUS_RETURN_IF_ERROR(insert_record(recovery, record));
-    if (recovery->writer != NULL && !record->proven)
-        STATUS_RETURN_IF_ERROR(log_again(recovery, record));
-    else
-        recovery->position.record = record->header.number;
-    recovery->position.sequence = log_record_last_sequence(&record->header);
-    return status_ok();
-}
-
 /* ---- Making it durable ---- */
 
 static struct kvs_status set_tails_aside(struct recovery *recovery)
@@ -241,7 +72,14 @@ static struct kvs_status set_tails_aside(struct recovery *recovery)
     return status_ok();
 }
 
-/* Old logs end at their last proven record, those without any go, and the new log begins after it. */
+/* The last record for which a log is kept. */
+static uint64_t last_kept_record(const struct recovery *recovery, size_t index)
+{
+    const struct log_replay_end *end = &recovery->ends[index];
+    return recovery->unproven == LEFT_TO_FLUSH ? end->last_record : end->proven_record;
+}
+
+/* An old log is kept for the records that stay in it. Those that are proven end where the last of them ends. */
 static struct kvs_status compose_edit(struct recovery *recovery, struct manifest_edit *edit,
                                       const struct live_log *made)
 {
@@ -249,28 +87,36 @@ static struct kvs_status compose_edit(struct recovery *recovery, struct manifest
     for (size_t i = 0; i < recovery->count; i++) {
         const struct manifest_log *log = &recovery->logs[i];
         const struct log_replay_end *end = &recovery->ends[i];
-        if (!is_needed || end->proven_record < log->first_record)
+        if (!is_needed || last_kept_record(recovery, i) < log->first_record)
             STATUS_RETURN_IF_ERROR(manifest_edit_drop_log(edit, log->number));
-        else if (!log->is_ended)
+        else if (!log->is_ended && recovery->unproven != LEFT_TO_FLUSH)
             STATUS_RETURN_IF_ERROR(manifest_edit_end_log(edit, log->number, end->proven_bytes, end->proven_record));
     }
     STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, made->number, made->before.record + 1));
-    edit->numbers.durable_record = recovery->position.record;
+    edit->numbers.durable_record = recovery->durable.record;
     edit->numbers.published_sequence = edit->numbers.last_sequence = recovery->db->commit.applied.sequence;
     return status_ok();
 }
 
-static struct kvs_status add_ended_log(struct commit *commit, uint64_t number, uint64_t last_record)
+/* A log without a listed end waits, sealed, for the flush. */
+static struct kvs_status add_old_log(struct recovery *recovery, size_t index)
 {
+    struct commit *commit = &recovery->db->commit;
     struct live_log *log = calloc(1, sizeof *log);
     if (log == NULL)
         return STATUS(KVS_NO_MEMORY, "no memory for a list of logs");
-    *log = (struct live_log){.number = number, .last = {last_record, 0}, .state = LOG_ENDED, .listed = true};
+    bool is_sealed = recovery->unproven == LEFT_TO_FLUSH && !recovery->logs[index].is_ended;
+    *log = (struct live_log){.number = recovery->logs[index].number,
+                             .last = {last_kept_record(recovery, index), 0},
+                             .state = is_sealed ? LOG_SEALED : LOG_ENDED,
+                             .listed = true};
     if (commit->active != NULL)
         commit->active->newer = log;
     else
         commit->oldest = log;
     commit->active = log;
+    if (is_sealed && commit->syncing_log == NULL)
+        commit->syncing_log = log;
     return status_ok();
 }
 
@@ -283,13 +129,15 @@ static struct kvs_status build_chain(struct recovery *recovery, struct live_log 
         for (size_t j = 0; j < edit->logs_dropped_count; j++)
             is_dropped |= edit->logs_dropped[j] == recovery->logs[i].number;
         if (!is_dropped)
-            STATUS_RETURN_IF_ERROR(add_ended_log(commit, recovery->logs[i].number, recovery->ends[i].proven_record));
+            STATUS_RETURN_IF_ERROR(add_old_log(recovery, i));
     }
     if (commit->active != NULL)
         commit->active->newer = made;
     else
         commit->oldest = made;
-    commit->active = commit->writing_log = commit->syncing_log = made;
+    commit->active = commit->writing_log = made;
+    if (commit->syncing_log == NULL)
+        commit->syncing_log = made;
     made->listed = true;
     return status_ok();
 }
@@ -317,21 +165,32 @@ static struct kvs_status publish_view(struct recovery *recovery)
     return status_ok();
 }
 
-static void set_positions(struct recovery *recovery, const struct version_recovery *state)
+/* Above all numbers that were ever given out. */
+static void raise_position(struct recovery *recovery, const struct version_recovery *state)
 {
-    struct commit *commit = &recovery->db->commit;
-    const uint64_t candidates[] = {recovery->position.sequence, recovery->flushed_sequence,
-                                   state->numbers.last_sequence,
+    const uint64_t candidates[] = {recovery->flushed_sequence, state->numbers.last_sequence,
                                    recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1};
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         if (candidates[i] > recovery->position.sequence)
             recovery->position.sequence = candidates[i];
     }
-    commit->applied = commit->written = commit->durable = recovery->position;
+    if (recovery->position.record < recovery->first_new - 1)
+        recovery->position.record = recovery->first_new - 1;
+}
+
+static void set_positions(struct recovery *recovery)
+{
+    struct commit *commit = &recovery->db->commit;
+    commit->applied = commit->written = recovery->position;
+    if (recovery->unproven != LEFT_TO_FLUSH)
+        recovery->durable = recovery->position;
+    commit->durable = recovery->durable;
     atomic_store(&commit->published, recovery->position.sequence);
     atomic_store(&commit->applied_sequence, recovery->position.sequence);
-    atomic_store(&commit->durable_sequence, recovery->position.sequence);
-    recovery->db->workers.noted_record = recovery->position.record;
+    atomic_store(&commit->durable_sequence, recovery->durable.sequence);
+    recovery->db->workers.noted_record = recovery->durable.record;
+    if (recovery->unproven == LEFT_TO_FLUSH && commit->options.mode == KVS_SYNC_INTERVAL)
+        commit->unsynced_since_ns = io_monotonic_ns(recovery->db->io);
     recovery->db->recovered =
         (struct recovery_counts){recovery->report.records, recovery->report.bytes, recovery->report.tail_bytes};
 }
@@ -349,23 +208,46 @@ static struct kvs_status install_edit(struct recovery *recovery, struct live_log
     return status;
 }
 
-/* Replay into memtables and the new log, make that log durable and list it. */
-static struct kvs_status replay_into(struct recovery *recovery, const struct version_recovery *state,
-                                     struct prepared_log *made)
+/* The record before the first of the oldest log, and all before it, are in segments. */
+static void find_durable(struct recovery *recovery)
 {
-    recovery->writer = made->log->writer;
-    recovery->first_new = recovery->report.next_record;
+    const struct log_replay_report *report = &recovery->report;
+    uint64_t flushed_record = recovery->count == 0 ? 0 : recovery->logs[0].first_record - 1;
+    uint64_t flushed_sequence = recovery->flushed_sequence;
+    recovery->durable.record = report->durable_record > flushed_record ? report->durable_record : flushed_record;
+    recovery->durable.sequence =
+        report->proven_sequence > flushed_sequence ? report->proven_sequence : flushed_sequence;
+}
+
+/* All that was replayed waits for its flush, which begins when the threads do, and stands for all numbers given out so far. */
+static struct kvs_status leave_to_flush(struct recovery *recovery, struct prepared_log *made)
+{
+    struct commit *commit = &recovery->db->commit;
+    if (memtable_count(recovery->filling) != 0) {
+        STATUS_RETURN_IF_ERROR(recovery_seal(recovery));
+        recovery->filling = made->memtable;
+        made->memtable = NULL;
+    }
+    if (commit->sealed_newest != NULL)
+        commit->sealed_newest->last = recovery->position;
+    else
+        recovery->unproven = PROVEN_ALL; /* segments have it all */
+    return status_ok();
+}
+
+/* Make what is unproven safe, or leave it to the flush; then list the new log. */
+static struct kvs_status begin_log(struct recovery *recovery, const struct version_recovery *state,
+                                   struct prepared_log *made)
+{
     made->log->before.record = recovery->first_new - 1;
-    log_writer_begin(recovery->writer, recovery->first_new);
-    recovery->filling = made->memtable;
-    made->memtable = NULL;
-    STATUS_RETURN_IF_ERROR(replay(recovery, state->numbers.durable_record, visit_record));
-    if (recovery->position.record < recovery->first_new - 1)
-        recovery->position.record = recovery->first_new - 1;
-    STATUS_RETURN_IF_ERROR(write_out(recovery->writer));
-    if (recovery->report.unproven != 0)
-        STATUS_RETURN_IF_ERROR(log_writer_sync(recovery->writer, SYNC_LOG_RECOVERY));
-    set_positions(recovery, state);
+    log_writer_begin(made->log->writer, recovery->first_new);
+    find_durable(recovery);
+    raise_position(recovery, state);
+    if (recovery->unproven == WRITTEN_AGAIN)
+        STATUS_RETURN_IF_ERROR(recovery_write_again(recovery, made->log->writer));
+    if (recovery->unproven == LEFT_TO_FLUSH)
+        STATUS_RETURN_IF_ERROR(leave_to_flush(recovery, made));
+    set_positions(recovery);
     return install_edit(recovery, made->log);
 }
 
@@ -381,9 +263,10 @@ static struct kvs_status recover_for_writing(struct recovery *recovery, const st
         STATUS_RETURN_IF_ERROR(version_set_sweep(db->versions));
     }
     struct prepared_log made;
-    /* Whatever is unproven goes into this one log, however many memtables it fills. */
-    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, db->table_bytes, recovery->report.bytes));
-    struct kvs_status status = replay_into(recovery, state, &made);
+    /* Whatever is written again goes into this one log, however many memtables it fills. */
+    uint64_t again_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0;
+    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, db->table_bytes, again_bytes));
+    struct kvs_status status = begin_log(recovery, state, &made);
     view_unref(made.view);
     free(made.seal);
     memtable_unref(made.memtable);
@@ -400,9 +283,9 @@ static struct kvs_status recover_for_writing(struct recovery *recovery, const st
 /* Everything is in memory or in segments, and nothing will change. */
 static struct kvs_status recover_for_reading(struct recovery *recovery, const struct version_recovery *state)
 {
-    STATUS_RETURN_IF_ERROR(replay(recovery, state->numbers.durable_record, visit_record));
-    STATUS_RETURN_IF_ERROR(make_room(recovery, 0));
-    set_positions(recovery, state);
+    recovery->unproven = PROVEN_ALL; /* nothing is written: there is nothing to make safe */
+    raise_position(recovery, state);
+    set_positions(recovery);
     return publish_view(recovery);
 }
 
@@ -413,9 +296,7 @@ struct kvs_status recovery_run(struct kvs_db *db)
     STATUS_RETURN_IF_ERROR(open_versions(db, &state));
     bool is_new = state.records == 0;
     recovery.flushed_sequence = largest_segment_sequence(db);
-    struct kvs_status status = list_logs(&recovery);
-    if (status_is_ok(status) && !db->options.read_only)
-        status = replay(&recovery, state.numbers.durable_record, NULL);
+    struct kvs_status status = recovery_replay(&recovery, state.numbers.durable_record);
     if (status_is_ok(status))
         status = db->options.read_only ? recover_for_reading(&recovery, &state)
                                        : recover_for_writing(&recovery, &state, is_new);

@@ -8,12 +8,18 @@
  *
  * The order, each step durable before the next:
  *
- *     check all logs                       refuses here, or not at all
+ *     read all logs into memtables         refuses here, or not at all
  *     copy torn tails to lost/
  *     new manifest, CURRENT                the same state, larger numbers
  *     remove what nothing lists
- *     make the new log, write the unproven records into it, sync it and its name
+ *     make the new log
+ *     mode always: write the unproven records into it, sync it and its name
  *     one edit: the old logs end at the last proven record, the new log begins after it
+ *
+ * In the other modes a kill is all that unproven records have to survive before they are flushed: they stay where they are, in logs without a listed end, the
+ * new log goes on with the next number, and their memtables are flushed at once. Until that flush is durable nothing later is, either: a sync waits for it, so no
+ * watermark passes a record that a power cut could still take back. Where something was cut, numbers are missing, which only a listed end explains: then they are
+ * written again in every mode.
  */
 #ifndef KVS_DB_RECOVERY_H
 #define KVS_DB_RECOVERY_H

@@ -3,16 +3,26 @@
 #include "base/assert.h"
 #include "format/batch.h"
 #include "format/log_header.h"
-#include "wal/log_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What both passes know.
+/* How much of a log is read before another mark is set. */
+#define MARK_BYTES (UINT64_C(1) << 20)
+
+/* Where a record of the kept chain begins. D is known only when all is read; from the last mark before it, it is found again at little cost.
  *
- * expected       the next record number, of the chain that is kept
- * durable        D as far as it is known: exact after the first pass
+ * last_sequence  of the records before this one */
+struct mark {
+    size_t log;
+    uint64_t record;
+    uint64_t offset;
+    uint64_t last_sequence;
+};
+
+/* expected       the next record number, of the chain that is kept
+ * durable        D as far as it is known
  * last_sequence  of the chain that is kept
  * seen_*         the largest in any header that verifies, also in what is set aside
  * stopped        the chain has ended; logs after stop_log are not part of it
@@ -22,6 +32,8 @@ struct replay {
     const struct log_replay_options *options;
     struct log_replay_end *ends;
     struct log_replay_report report;
+    struct mark *marks;
+    size_t mark_count, mark_capacity;
     uint64_t expected;
     uint64_t durable;
     uint64_t last_sequence;
@@ -30,13 +42,6 @@ struct replay {
     bool stopped;
     size_t stop_log;
     char found[128];
-};
-
-/* A log that is open, its header verified. Closed with close_log, also where open_log failed. */
-struct open_log {
-    struct io_file *file;
-    char path[IO_PATH_BYTES];
-    struct log_reader reader;
 };
 
 /* ---- Refusals ---- */
@@ -128,12 +133,6 @@ static struct kvs_status check_listings(const struct log_replay_options *options
 
 /* ---- One open log ---- */
 
-static void close_log(struct open_log *log)
-{
-    log_reader_fini(&log->reader);
-    io_file_close(log->file);
-}
-
 /* Rule 2 where the cause is what the file holds, rule 1 where it cannot be read. */
 static struct kvs_status refuse_for(const struct replay *replay, size_t log, struct kvs_status cause)
 {
@@ -148,52 +147,7 @@ static struct kvs_status refuse_for(const struct replay *replay, size_t log, str
     }
 }
 
-static struct kvs_status read_header(const struct replay *replay, struct open_log *log, struct log_header *header,
-                                     size_t index)
-{
-    uint8_t bytes[LOG_HEADER_BYTES];
-    size_t read_bytes = 0;
-    STATUS_RETURN_IF_ERROR(io_file_read(log->file, bytes, &read_bytes, sizeof bytes, 0));
-    STATUS_RETURN_IF_ERROR(log_header_decode(header, bytes, read_bytes, log->path));
-    return file_header_expect(&header->identity, replay->options->uuid, replay->options->logs[index].number, log->path);
-}
-
-/* The file as it was when its header was synced, and up to its listed end, is all there. */
-static struct kvs_status check_size(const struct log_listing *listing, const struct log_header *header, uint64_t size,
-                                    const char *path)
-{
-    uint64_t least = header->preallocated_bytes;
-    if (listing->has_end && listing->end_bytes > least)
-        least = listing->end_bytes;
-    if (size < least)
-        return STATUS(KVS_CORRUPT,
-                      "%s: offset %" PRIu64 ": expected a file of at least %" PRIu64 " bytes, found its end", path,
-                      size, least);
-    return status_ok();
-}
-
-static struct kvs_status open_file(const struct replay *replay, struct open_log *log, size_t index)
-{
-    const struct log_listing *listing = &replay->options->logs[index];
-    struct log_header header;
-    uint64_t size = 0;
-    STATUS_RETURN_IF_ERROR(file_name_path(log->path, replay->options->folder, FILE_LOG, listing->number));
-    STATUS_RETURN_IF_ERROR(io_file_open(replay->io, &log->file, log->path, IO_OPEN_READ));
-    STATUS_RETURN_IF_ERROR(io_file_size(log->file, &size));
-    STATUS_RETURN_IF_ERROR(read_header(replay, log, &header, index));
-    STATUS_RETURN_IF_ERROR(check_size(listing, &header, size, log->path));
-    return log_reader_init(&log->reader, log->file, log->path, header.identity.file_id, LOG_HEADER_BYTES,
-                           listing->has_end ? listing->end_bytes : size);
-}
-
-/* log is zeroed by the caller. */
-static struct kvs_status open_log(const struct replay *replay, struct open_log *log, size_t index)
-{
-    struct kvs_status status = open_file(replay, log, index);
-    return status_is_ok(status) ? status : refuse_for(replay, index, status);
-}
-
-/* ---- First pass: verify, and find D ---- */
+/* ---- One pass: verify, hand over, and find D ---- */
 
 static void note_header(struct replay *replay, const struct log_record *record)
 {
@@ -206,7 +160,7 @@ static void note_header(struct replay *replay, const struct log_record *record)
 }
 
 /* Note every header from offset on that verifies. first_found: out, the number of the first; 0 if there is none. */
-static struct kvs_status search_rest(struct replay *replay, struct open_log *log, uint64_t *first_found,
+static struct kvs_status search_rest(struct replay *replay, struct listed_log *log, uint64_t *first_found,
                                      uint64_t offset)
 {
     struct log_record record;
@@ -232,23 +186,23 @@ static void print_found(char *text, size_t capacity, const char *complaint, uint
 }
 
 /* A record that verifies is what was written; here, that what was written makes sense. */
-static struct kvs_status check_content(const struct replay *replay, size_t index, uint64_t offset,
-                                       const struct log_record *record, struct kvs_slice payload,
+static struct kvs_status check_content(const struct replay *replay, const struct log_replay_record *record,
                                        uint64_t last_sequence)
 {
+    const struct log_record *header = &record->header;
     char found[128];
-    if (record->kind != LOG_BATCH) {
-        snprintf(found, sizeof found, "it of kind %u, not a batch", record->kind);
-    } else if (record->count == 0 || record->first_sequence <= last_sequence) {
+    if (header->kind != LOG_BATCH) {
+        snprintf(found, sizeof found, "it of kind %u, not a batch", header->kind);
+    } else if (header->count == 0 || header->first_sequence <= last_sequence) {
         snprintf(found, sizeof found, "it with %" PRIu32 " entries from sequence number %" PRIu64 " after %" PRIu64,
-                 record->count, record->first_sequence, last_sequence);
+                 header->count, header->first_sequence, last_sequence);
     } else {
-        struct kvs_status status = batch_check(payload, record->count);
+        struct kvs_status status = batch_check(record->payload, header->count);
         if (status_is_ok(status))
             return status;
         snprintf(found, sizeof found, "it malformed: %s", status_text(status));
     }
-    return refuse(replay, 2, index, offset, record->number, found);
+    return refuse(replay, 2, record->log, record->offset, header->number, found);
 }
 
 /* The records of a chain within one log, from its first record on.
@@ -262,32 +216,59 @@ struct walk {
     bool at_limit;
 };
 
+static struct kvs_status set_mark(struct replay *replay, const struct mark *mark)
+{
+    if (replay->mark_count == replay->mark_capacity) {
+        size_t capacity = replay->mark_capacity == 0 ? 64 : 2 * replay->mark_capacity;
+        struct mark *larger = realloc(replay->marks, capacity * sizeof *larger);
+        if (larger == NULL)
+            return STATUS(KVS_NO_MEMORY, "%s: no memory to replay its logs", replay->options->folder);
+        replay->marks = larger;
+        replay->mark_capacity = capacity;
+    }
+    replay->marks[replay->mark_count++] = *mark;
+    return status_ok();
+}
+
+/* A record of the kept chain. */
+static struct kvs_status hand_over(struct replay *replay, const struct walk *walk, size_t index,
+                                   const struct log_replay_record *record)
+{
+    const struct mark *last = replay->mark_count == 0 ? NULL : &replay->marks[replay->mark_count - 1];
+    if (last == NULL || last->log != index || record->offset - last->offset >= MARK_BYTES)
+        STATUS_RETURN_IF_ERROR(
+            set_mark(replay, &(struct mark){index, record->header.number, record->offset, walk->last_sequence}));
+    const struct log_replay_options *options = replay->options;
+    return options->visit == NULL ? status_ok() : options->visit(options->context, record);
+}
+
 /* Walk to the first record that does not verify or has not the next number; the reader then stands on it. */
-static struct kvs_status walk_log(struct replay *replay, struct open_log *log, struct walk *walk, size_t index)
+static struct kvs_status walk_log(struct replay *replay, struct listed_log *log, struct walk *walk, size_t index)
 {
     for (;;) {
         enum log_read found = LOG_READ_END;
-        struct log_record record;
-        struct kvs_slice payload;
-        STATUS_RETURN_IF_ERROR(log_reader_next(&log->reader, &found, &record, &payload));
+        struct log_replay_record record = {.log = index};
+        STATUS_RETURN_IF_ERROR(log_reader_next(&log->reader, &found, &record.header, &record.payload));
         walk->at_limit = found == LOG_READ_END;
         if (found != LOG_READ_RECORD)
             return status_ok();
-        if (record.number != walk->next_record) {
-            log->reader.offset = log->reader.record_offset;
+        record.offset = log->reader.record_offset;
+        if (record.header.number != walk->next_record) {
+            log->reader.offset = record.offset;
             log->reader.complaint = "a record with another number";
             return status_ok();
         }
-        note_header(replay, &record);
-        STATUS_RETURN_IF_ERROR(
-            check_content(replay, index, log->reader.record_offset, &record, payload, walk->last_sequence));
-        walk->last_sequence = log_record_last_sequence(&record);
+        note_header(replay, &record.header);
+        STATUS_RETURN_IF_ERROR(check_content(replay, &record, walk->last_sequence));
+        if (!replay->stopped)
+            STATUS_RETURN_IF_ERROR(hand_over(replay, walk, index, &record));
+        walk->last_sequence = log_record_last_sequence(&record.header);
         walk->next_record++;
     }
 }
 
 /* A log with a listed end holds exactly what is listed. */
-static struct kvs_status check_listed_end(struct replay *replay, struct open_log *log, const struct walk *walk,
+static struct kvs_status check_listed_end(struct replay *replay, struct listed_log *log, const struct walk *walk,
                                           size_t index)
 {
     const struct log_listing *listing = &replay->options->logs[index];
@@ -310,7 +291,7 @@ static bool chain_goes_on(const struct replay *replay, size_t index)
 }
 
 /* The chain ends in this log: what follows is its tail, and later logs are not part of it. */
-static struct kvs_status stop_chain(struct replay *replay, struct open_log *log, size_t index)
+static struct kvs_status stop_chain(struct replay *replay, struct listed_log *log, size_t index)
 {
     struct log_replay_end *end = &replay->ends[index];
     uint64_t zeros = 0;
@@ -323,7 +304,7 @@ static struct kvs_status stop_chain(struct replay *replay, struct open_log *log,
 }
 
 /* A log of the chain that is kept. */
-static struct kvs_status scan_kept(struct replay *replay, struct open_log *log, size_t index)
+static struct kvs_status scan_kept(struct replay *replay, struct listed_log *log, size_t index)
 {
     const struct log_listing *listing = &replay->options->logs[index];
     struct log_replay_end *end = &replay->ends[index];
@@ -347,7 +328,7 @@ static struct kvs_status scan_kept(struct replay *replay, struct open_log *log, 
 }
 
 /* A log after the torn tail: it is set aside whole, but its headers still tell what is durable. */
-static struct kvs_status scan_cut(struct replay *replay, struct open_log *log, size_t index)
+static struct kvs_status scan_cut(struct replay *replay, struct listed_log *log, size_t index)
 {
     const struct log_listing *listing = &replay->options->logs[index];
     struct log_replay_end *end = &replay->ends[index];
@@ -370,15 +351,18 @@ static struct kvs_status scan_cut(struct replay *replay, struct open_log *log, s
 
 static struct kvs_status scan_log(struct replay *replay, size_t index)
 {
-    struct open_log log = {0};
-    struct kvs_status status = open_log(replay, &log, index);
-    if (!status_is_ok(status))
+    const struct log_replay_options *options = replay->options;
+    struct listed_log log = {0};
+    struct kvs_status status = listed_log_open(replay->io, &log, options->folder, options->uuid, &options->logs[index]);
+    if (!status_is_ok(status)) {
+        status = refuse_for(replay, index, status);
         goto out;
+    }
     status = replay->stopped ? scan_cut(replay, &log, index) : scan_kept(replay, &log, index);
     if (status.code == KVS_IO)
         status = refuse_with_cause(replay, 1, index, status);
 out:
-    close_log(&log);
+    listed_log_close(&log);
     return status;
 }
 
@@ -407,10 +391,44 @@ static struct kvs_status scan(struct replay *replay)
     return status_ok();
 }
 
-/* ---- Second pass: deliver ---- */
+/* ---- What is proven ---- */
 
-/* Count what a log holds, and which of it is proven; where the last proven record ends is known here only if it is the last of all. */
-static void count_log(struct replay *replay, size_t index)
+/* Where the record after the last proven one of a log begins, from the mark before it on. */
+static struct kvs_status find_proven_end(struct replay *replay, size_t index, const struct mark *mark)
+{
+    const struct log_replay_options *options = replay->options;
+    struct log_replay_end *end = &replay->ends[index];
+    struct listed_log log = {0};
+    struct kvs_status status = listed_log_open(replay->io, &log, options->folder, options->uuid, &options->logs[index]);
+    log.reader.offset = mark->offset;
+    replay->report.proven_sequence = mark->last_sequence;
+    for (uint64_t number = mark->record; number <= end->proven_record && status_is_ok(status); number++) {
+        enum log_read found = LOG_READ_END;
+        struct log_record record;
+        struct kvs_slice payload;
+        status = log_reader_next(&log.reader, &found, &record, &payload);
+        if (status_is_ok(status) && (found != LOG_READ_RECORD || record.number != number))
+            status = STATUS(KVS_CORRUPT, "%s: offset %" PRIu64 ": record %" PRIu64 " is not there any more", log.path,
+                            log.reader.offset, number);
+        if (status_is_ok(status))
+            replay->report.proven_sequence = log_record_last_sequence(&record);
+    }
+    end->proven_bytes = log.reader.offset;
+    listed_log_close(&log);
+    return status_is_ok(status) ? status : refuse_for(replay, index, status);
+}
+
+/* The last mark at or before a record; there is one, since every log with records has one at its first. */
+static const struct mark *mark_before(const struct replay *replay, uint64_t record)
+{
+    const struct mark *mark = replay->marks;
+    for (size_t i = 1; i < replay->mark_count && replay->marks[i].record <= record; i++)
+        mark = &replay->marks[i];
+    return mark;
+}
+
+/* What a log holds, and which of it is proven; in the log that D lies in, where that ends is not known yet. */
+static void measure_log(struct replay *replay, size_t index)
 {
     struct log_replay_end *end = &replay->ends[index];
     uint64_t before = replay->options->logs[index].first_record - 1;
@@ -422,62 +440,19 @@ static void count_log(struct replay *replay, size_t index)
     replay->report.bytes += end->end_bytes - LOG_HEADER_BYTES;
 }
 
-static struct kvs_status changed(const struct open_log *log, uint64_t expected)
-{
-    return STATUS(KVS_CORRUPT,
-                  "%s: offset %" PRIu64 ": expected record %" PRIu64 " as it was read a moment ago, found %s",
-                  log->path, log->reader.offset, expected, log->reader.complaint);
-}
-
-static struct kvs_status deliver_record(struct replay *replay, struct open_log *log, size_t index, uint64_t expected)
+static struct kvs_status measure(struct replay *replay)
 {
     const struct log_replay_options *options = replay->options;
-    struct log_replay_end *end = &replay->ends[index];
-    struct log_replay_record record = {.log = index, .proven = expected <= replay->durable};
-    enum log_read found = LOG_READ_END;
-    struct kvs_status status = log_reader_next(&log->reader, &found, &record.header, &record.payload);
-    if (status.code == KVS_IO)
-        return refuse_with_cause(replay, 1, index, status);
-    STATUS_RETURN_IF_ERROR(status);
-    if (found != LOG_READ_RECORD || record.header.number != expected)
-        return changed(log, expected);
-    record.offset = log->reader.record_offset;
-    if (expected == end->proven_record)
-        end->proven_bytes = log->reader.offset;
-    return options->visit != NULL ? options->visit(options->context, &record) : status_ok();
-}
-
-static struct kvs_status deliver_records(struct replay *replay, struct open_log *log, size_t index,
-                                         uint64_t last_record)
-{
-    for (uint64_t expected = replay->options->logs[index].first_record; expected <= last_record; expected++)
-        STATUS_RETURN_IF_ERROR(deliver_record(replay, log, index, expected));
-    return status_ok();
-}
-
-/* Read a log again: all of it for a visitor; else only where D lies within it, to find where the last proven record ends. */
-static struct kvs_status deliver_log(struct replay *replay, size_t index)
-{
-    const struct log_replay_end *end = &replay->ends[index];
-    bool is_split =
-        end->proven_record < end->last_record && end->proven_record >= replay->options->logs[index].first_record;
-    if (replay->options->visit == NULL && !is_split)
-        return status_ok();
-    struct open_log log = {0};
-    struct kvs_status status = open_log(replay, &log, index);
-    if (status_is_ok(status))
-        status = deliver_records(replay, &log, index,
-                                 replay->options->visit != NULL ? end->last_record : end->proven_record);
-    close_log(&log);
-    return status;
-}
-
-static struct kvs_status deliver(struct replay *replay)
-{
-    for (size_t i = 0; i < replay->options->count; i++) {
-        count_log(replay, i);
-        STATUS_RETURN_IF_ERROR(deliver_log(replay, i));
+    size_t last_proven = options->count;
+    for (size_t i = 0; i < options->count; i++) {
+        measure_log(replay, i);
+        if (replay->ends[i].proven_record >= options->logs[i].first_record)
+            last_proven = i;
     }
+    if (replay->report.unproven == 0)
+        replay->report.proven_sequence = replay->last_sequence;
+    else if (last_proven < options->count)
+        return find_proven_end(replay, last_proven, mark_before(replay, replay->ends[last_proven].proven_record));
     return status_ok();
 }
 
@@ -518,15 +493,15 @@ struct kvs_status log_replay(struct io *io, struct log_replay_report *report, st
     if (replay.ends == NULL)
         return STATUS(KVS_NO_MEMORY, "%s: no memory to replay %zu logs", options->folder, options->count);
     struct kvs_status status = scan(&replay);
-    if (!status_is_ok(status))
-        goto out;
-    status = deliver(&replay);
+    if (status_is_ok(status))
+        status = measure(&replay);
     if (!status_is_ok(status))
         goto out;
     finish_report(&replay);
     *report = replay.report;
     memcpy(ends, replay.ends, options->count * sizeof *ends);
 out:
+    free(replay.marks);
     free(replay.ends);
     return status;
 }

@@ -1,9 +1,10 @@
 /* log_replay.h -- reading the logs of a database after a crash, or refusing to.
  *
- * Role      Decides what of the listed logs is there, what is a torn tail, and what shows that acknowledged data was damaged; then delivers the
+ * Role      Decides what of the listed logs is there, what is a torn tail, and what shows that acknowledged data was damaged, and hands over the
  *           records in order. It writes nothing: what follows from its report is the caller's to do.
- * Format    format/README.md, "Replay rules". A first pass verifies everything and finds D, the last record known to be durable; only when
- *           nothing was refused does a second pass deliver.
+ * Format    format/README.md, "Replay rules". Each log is read once. D, the last record known to be durable, is known only at the end, since any
+ *           header may raise it: the visitor keeps what it is given to itself until log_replay has returned, and forgets it after a refusal. The few records
+ *           beyond D are read again by log_replay_unproven.
  * Threads   One.
  * Failure   A refusal is CORRUPT (or the error that a read gave) and names file, offset, expected and found record number, the sequence numbers
  *           at risk, the rule, and the next command.
@@ -14,34 +15,18 @@
 #include "base/slice.h"
 #include "format/log_record.h"
 #include "io/io.h"
-
-/* A live log as the manifest lists it.
- *
- * number         of the file
- * first_record   the record number that it begins with
- * has_end        its end is listed: what lies beyond does not exist, what lies before was synced
- * end_bytes      only with has_end: the file's size up to there
- * last_record    only with has_end: of the record that ends there; first_record - 1 for a log without records */
-struct log_listing {
-    uint64_t number;
-    uint64_t first_record;
-    bool has_end;
-    uint64_t end_bytes;
-    uint64_t last_record;
-};
+#include "wal/listed_log.h"
 
 /* A record on its way to the caller.
  *
  * log      index of its log in the list
  * offset   where it begins in the file
- * payload  borrowed for the call
- * proven   its number is at most D; one that is not may be in the page cache only, and is to be written again */
+ * payload  borrowed for the call */
 struct log_replay_record {
     size_t log;
     uint64_t offset;
     struct log_record header;
     struct kvs_slice payload;
-    bool proven;
 };
 
 /* Take a record; an error ends the replay and is its result. */
@@ -62,7 +47,7 @@ struct log_replay_options {
     void *context;
 };
 
-/* What one log was found to hold.
+/* What one log was found to hold. A record is proven if its number is at most D; one that is not may be in the page cache only.
  *
  * end_bytes, last_record        after the last record that was delivered from it: its header's end and first_record - 1 where there is none
  * proven_bytes, proven_record   the same for the last record that is proven
@@ -79,6 +64,7 @@ struct log_replay_end {
 
 /* last_record, last_sequence    of what was delivered; without records, the number before the first that could have been, and 0
  * durable_record                D
+ * proven_sequence               of the last record delivered that is proven; 0 where there is none
  * next_record, next_sequence    above all that was ever given out as far as the logs show, also in what is set aside: numbers that were cut are
  *                               never given out again
  * records, unproven, bytes      delivered: records, those of them beyond D, and bytes in the files
@@ -87,6 +73,7 @@ struct log_replay_report {
     uint64_t last_record;
     uint64_t last_sequence;
     uint64_t durable_record;
+    uint64_t proven_sequence;
     uint64_t next_record;
     uint64_t next_sequence;
     uint64_t records;
@@ -95,11 +82,16 @@ struct log_replay_report {
     uint64_t tail_bytes;
 };
 
-/* Replay the listed logs. report: out. ends: out, an array of options->count. Both are untouched on failure.
+/* Replay the listed logs. report: out. ends: out, an array of options->count. Both are untouched on failure, and what was visited then is void.
  *
- * Errors: CORRUPT (a refusal; visit was not called, unless a file changed between the passes), UNSUPPORTED (a log of another version), IO, NO_MEMORY,
- * and what visit returns. */
+ * Errors: CORRUPT (a refusal), UNSUPPORTED (a log of another version), IO, NO_MEMORY, and what visit returns. */
 KVS_MUST_USE struct kvs_status log_replay(struct io *io, struct log_replay_report *report, struct log_replay_end *ends,
                                           const struct log_replay_options *options);
+
+/* Visit once more, in order, the records beyond D. options and ends are those of a log_replay that succeeded a moment ago; options->visit is not NULL.
+ *
+ * Errors: CORRUPT (a file is not what it was then), IO, NO_MEMORY, and what visit returns. */
+KVS_MUST_USE struct kvs_status log_replay_unproven(struct io *io, const struct log_replay_options *options,
+                                                   const struct log_replay_end *ends);
 
 #endif

@@ -99,12 +99,27 @@ static void check_place(struct sim *sim, size_t kept, uint64_t required)
     oracle_check_interval_loss(sim, kept);
 }
 
-/* History goes on from a state that recovery has made durable. */
+/* What recovery has made durable: all of it in mode always; else what the engine says, and the rest soon, as if it had been written now. */
+static uint64_t adopted_as_durable(struct sim *sim, uint64_t last)
+{
+    struct kvs_stats stats;
+    uint64_t floor = sim->oracle.power_floor < last ? sim->oracle.power_floor : last;
+    kvs_stats(sim->db, &stats);
+    if (sim->options.sync_mode == KVS_SYNC_ALWAYS || stats.durable_sequence >= last)
+        return last;
+    return stats.durable_sequence > floor ? stats.durable_sequence : floor;
+}
+
+/* History goes on from the state that recovery has found. */
 static void adopt_state(struct sim *sim, size_t kept)
 {
     struct oracle *oracle = &sim->oracle;
-    model_truncate(&oracle->model, kept);
-    oracle->kill_floor = oracle->power_floor = model_last(&oracle->model);
+    struct model *model = &oracle->model;
+    model_truncate(model, kept);
+    oracle->kill_floor = model_last(model);
+    oracle->power_floor = adopted_as_durable(sim, oracle->kill_floor);
+    for (size_t i = model->batch_count; i > 0 && model->batches[i - 1].last > oracle->power_floor; i--)
+        model->batches[i - 1].seen_ns = sim_now_ns(sim);
     oracle->check_interval = false;
     sim->is_adopted = true;
 }

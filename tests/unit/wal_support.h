@@ -76,7 +76,7 @@ struct wal_outcome *wal_replay(struct wal_disk *disk, const struct log_listing *
 struct wal_outcome *wal_replay_expect(struct wal_disk *disk, const struct log_listing *logs, size_t count,
                                       uint64_t durable_record, uint64_t first, uint64_t last);
 
-/* As wal_replay, and that it was refused by this rule with this code, delivered nothing and changed nothing. text: what the sentence
+/* As wal_replay, and that it was refused by this rule with this code and changed nothing. text: what the sentence
  * must also have. */
 void wal_replay_expect_refusal(struct wal_disk *disk, const struct log_listing *logs, size_t count,
                                uint64_t durable_record, enum kvs_code code, int rule, const char *text);
