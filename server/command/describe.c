@@ -41,7 +41,7 @@ enum command_outcome command_help(struct session *session, const struct request 
 static void lower_name(char *lower, const struct command *command)
 {
     size_t i = 0;
-    for (; command->name[i] != '\0' && i < NAME_BYTES - 1; i++)
+    for (; i < NAME_BYTES - 1 && command->name[i] != '\0'; i++)
         lower[i] = (char)tolower((unsigned char)command->name[i]);
     lower[i] = '\0';
 }

@@ -102,7 +102,7 @@ enum command_outcome command_refuse_count(struct session *session, const struct 
         snprintf(text, sizeof text, "%s needs %s%s", command->name, command->needs, hint);
     } else {
         size_t i = 0;
-        for (; command->name[i] != '\0' && i < sizeof name - 1; i++)
+        for (; i < sizeof name - 1 && command->name[i] != '\0'; i++)
             name[i] = (char)tolower((unsigned char)command->name[i]);
         name[i] = '\0';
         snprintf(text, sizeof text, "wrong number of arguments for '%s' command", name);

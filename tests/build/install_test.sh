@@ -65,7 +65,7 @@ compile_and_run() { # COMPILER
 }
 
 check_cmake_package() {
-    "$cmake" -S "$KVS_SOURCE_DIR/tests/build/package" -B package -DCMAKE_PREFIX_PATH="$work/prefix" -DHELLO="$hello" \
+    "$cmake" -G Ninja -S "$KVS_SOURCE_DIR/tests/build/package" -B package -DCMAKE_PREFIX_PATH="$work/prefix" -DHELLO="$hello" \
         >package.log 2>&1 || fail "$(cat package.log)"
     "$cmake" --build package >package.log 2>&1 || fail "$(cat package.log)"
     check_hello package/hello_shared
