@@ -49,9 +49,9 @@ def work_folder():
 
 
 class Server:
-    """A running server. Its log is in memory, in log()."""
+    """A running server. Its log is in memory, in log(). With awaits_ready=False it may be still starting, or be ended by something else."""
 
-    def __init__(self, *options, name="kvstore_server", folder=None, env=None, wrapper=()):
+    def __init__(self, *options, name="kvstore_server", folder=None, env=None, wrapper=(), awaits_ready=True):
         self.folder = folder or os.path.join(work_folder(), "data")
         command = [*wrapper, program(name), "--dir", self.folder, "--port", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -61,6 +61,11 @@ class Server:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         atexit.register(self.kill)
+        self.port = None
+        if awaits_ready:
+            self.await_ready()
+
+    def await_ready(self):
         line = self._first_line()
         match = READY.match(line)
         if not match:
@@ -84,8 +89,11 @@ class Server:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
 
-    def resp(self):
-        return Resp(self.connect())
+    def resp(self, timeout_s=PATIENCE_S):
+        return Resp(self.connect(timeout_s))
+
+    def text(self, timeout_s=PATIENCE_S):
+        return Text(self.connect(timeout_s))
 
     def pid(self):
         """Of the server itself, also where a wrapper started it."""
@@ -112,6 +120,8 @@ class Server:
                 os.kill(pid, signal.SIGKILL)
             self.process.wait()
         self._reader.join(PATIENCE_S)
+        self.process.stdout.close()
+        atexit.unregister(self.kill)
 
 
 class ReplyError(Exception):
@@ -159,6 +169,44 @@ class Resp:
         if kind == b"*":
             return [self.receive() for _ in range(int(rest))]
         raise AssertionError(f"unexpected reply {line!r}")
+
+    def call(self, *words):
+        self.send(*words)
+        return self.receive()
+
+
+class Text:
+    """A client of the text protocol with the calls of Resp, for commands whose reply is one line and words that need no quotes."""
+
+    def __init__(self, client):
+        self.socket = client
+        self.file = client.makefile("rb")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    @staticmethod
+    def encode(*words):
+        """SET becomes PUT: the first command decides on the protocol, and SET would be RESP."""
+        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        words[0] = b"PUT" if words[0] == b"SET" else words[0]
+        return b" ".join(words) + b"\n"
+
+    def send(self, *words):
+        self.socket.sendall(self.encode(*words))
+
+    def receive(self):
+        """"OK", an absent value as None, an error, or the line."""
+        line = self.file.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError("the server closed the connection")
+        line = line[:-1]
+        if line == b"NOT_FOUND":
+            return None
+        if line.startswith(b"ERROR "):
+            return ReplyError(line[6:].decode())
+        return "OK" if line == b"OK" else line
 
     def call(self, *words):
         self.send(*words)
