@@ -1,2 +1,3 @@
-kvs_fuzz_target(NAME resp SOURCES ${CMAKE_CURRENT_LIST_DIR}/resp_fuzz.c ROOMS protocol)
-kvs_fuzz_target(NAME text SOURCES ${CMAKE_CURRENT_LIST_DIR}/text_fuzz.c ROOMS protocol)
+foreach(name IN ITEMS reply resp text)
+    kvs_fuzz_target(NAME ${name} SOURCES ${CMAKE_CURRENT_LIST_DIR}/${name}_fuzz.c ROOMS protocol)
+endforeach()

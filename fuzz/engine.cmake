@@ -1,0 +1,6 @@
+set(here ${CMAKE_CURRENT_LIST_DIR})
+set(block ${here}/block_mend.c ${here}/block_plain.c)
+
+kvs_fuzz_target(NAME block SOURCES ${here}/block_fuzz.c ${block} ROOMS block MENDS)
+kvs_fuzz_target(NAME filter SOURCES ${here}/filter_fuzz.c ROOMS filter)
+kvs_fuzz_target(NAME log_replay SOURCES ${here}/log_replay_fuzz.c ROOMS wal)
