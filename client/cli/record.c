@@ -58,6 +58,9 @@ static const char *read_object(struct record *record_out, struct byte_buffer *st
         problem = read_member(storage, object, "value", "value_b64", "no member \"value\" or \"value_b64\"");
     if (problem != NULL)
         return problem;
+    /* An empty key and an empty value have taken no memory, and nothing can be added to no address. */
+    if (!byte_buffer_reserve(storage, 1))
+        return "out of memory";
     const uint8_t *data = byte_buffer_data(storage);
     *record_out =
         (struct record){slice_of(data, key_size), slice_of(data + key_size, byte_buffer_size(storage) - key_size)};

@@ -26,10 +26,11 @@ static inline void byte_buffer_init(struct byte_buffer *buffer)
 /* Free the memory. The buffer is then as after byte_buffer_init. */
 void byte_buffer_fini(struct byte_buffer *buffer);
 
-/* The content: its first byte and its length. Valid until the next call that may allocate or consumes. */
+/* The content: its first byte and its length. Valid until the next call that may allocate or consumes. A buffer without memory has no address, not even with
+ * nothing added to it. */
 static inline uint8_t *byte_buffer_data(const struct byte_buffer *buffer)
 {
-    return buffer->memory + buffer->start;
+    return buffer->start == 0 ? buffer->memory : buffer->memory + buffer->start;
 }
 
 static inline size_t byte_buffer_size(const struct byte_buffer *buffer)
@@ -44,7 +45,7 @@ KVS_MUST_USE bool byte_buffer_reserve(struct byte_buffer *buffer, size_t size);
 static inline uint8_t *byte_buffer_space(const struct byte_buffer *buffer, size_t *size_out)
 {
     *size_out = buffer->capacity - buffer->end;
-    return buffer->memory + buffer->end;
+    return buffer->end == 0 ? buffer->memory : buffer->memory + buffer->end;
 }
 
 /* `size` bytes of the space were filled. size <= the space. */
