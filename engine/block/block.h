@@ -4,7 +4,8 @@
  *           block_view, block_get and the iterator trust the bytes and check nothing again.
  * Format    format/README.md, "Segment", "Data block".
  * Threads   A block never changes; any number of readers.
- * Failure   block_open takes any bytes and never reads outside them. What it cannot see is a wrong order of keys: segment_verify looks for that.
+ * Failure   block_open takes any bytes and never reads outside them. What it cannot see is a wrong order of keys, and a key that shares
+ *           less with the one before than it could, which a search would pass by: segment_verify looks for both.
  */
 #ifndef KVS_BLOCK_BLOCK_H
 #define KVS_BLOCK_BLOCK_H

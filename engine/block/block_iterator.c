@@ -79,6 +79,18 @@ struct kvs_status block_iterator_prev(struct block_iterator *iterator)
     return iterator->index == 0 ? stand_nowhere(iterator) : load_index(iterator, iterator->index - 1);
 }
 
+bool block_iterator_next_shares_all(const struct block_iterator *iterator)
+{
+    struct block_entry next;
+    uint32_t index = iterator->index + 1;
+    KVS_ASSERT(iterator->base.valid);
+    if (index == iterator->block.count || (index & ((UINT32_C(1) << iterator->block.interval_log2) - 1)) == 0)
+        return true;
+    block_entry_decode(iterator->next, &next);
+    return next.shared == iterator->base.key.user.size || next.suffix_size == 0 ||
+           next.suffix[0] != iterator->key[next.shared];
+}
+
 /* The index of the first entry at or after target, block.count if there is none; compares without building keys. */
 static uint32_t find_index(const struct block *block, struct key target)
 {

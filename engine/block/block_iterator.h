@@ -37,4 +37,8 @@ KVS_MUST_USE struct kvs_status block_iterator_seek_before(struct block_iterator 
 KVS_MUST_USE struct kvs_status block_iterator_next(struct block_iterator *iterator);
 KVS_MUST_USE struct kvs_status block_iterator_prev(struct block_iterator *iterator);
 
+/* Whether the entry after the current one shares all that it can with it, as a search relies on (block_entry_compare) and block_open does not look at, for it
+ * takes whole keys. True where there is none, or it is a restart point. */
+bool block_iterator_next_shares_all(const struct block_iterator *iterator);
+
 #endif

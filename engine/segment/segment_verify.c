@@ -66,6 +66,10 @@ static struct kvs_status verify_block(struct verify *verify, const struct cache_
     struct kvs_status status = block_iterator_first(&verify->inner);
     while (status_is_ok(status) && verify->inner.base.valid) {
         status = verify_entry(verify, index, offset);
+        if (status_is_ok(status) && !block_iterator_next_shares_all(&verify->inner))
+            status =
+                segment_corrupt(verify->segment, offset, "an entry that shares all it can with the one before, number",
+                                verify->counted.entry_count, 0);
         if (status_is_ok(status))
             status = block_iterator_next(&verify->inner);
     }
