@@ -226,6 +226,9 @@ bool log_drive_locked(struct commit *commit, uint64_t sequence, enum kvs_level l
     if (needs_sync(commit, level)) {
         if (commit->syncing || commit->durable.sequence >= sequence || commit->durable.record == commit->applied.record)
             return false;
+        /* Everything is written, and what a sync would wait for is given up. */
+        if (commit->written.record == commit->applied.record && commit_gives_up_flush_locked(commit))
+            return false;
         log_sync_step_locked(commit);
         return true;
     }
