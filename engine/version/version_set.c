@@ -143,6 +143,9 @@ struct kvs_status version_set_begin(struct version_set *set, const struct manife
     if (numbers != NULL)
         manifest_numbers_raise(&set->numbers, numbers);
     STATUS_RETURN_IF_ERROR(version_set_scan_numbers(set));
+    /* First, for the new manifest does not tell that the old one was torn: after a crash between the two nobody would know. */
+    if (set->cut_bytes > 0)
+        STATUS_RETURN_IF_ERROR(version_set_set_aside(set));
     struct kvs_status status = write_new_manifest(set, &set->manifest, set->recovered_last + 1);
     if (status_is_ok(status))
         plan_renewal(set);

@@ -75,14 +75,14 @@ KVS_MUST_USE struct kvs_status version_set_recover(struct version_set **set, str
                                                    const struct version_set_options *options);
 
 /* Begin to write: raise the next file number past every file in the folder and in lost/, write the state whole into a new manifest, and
- * make that current. Unlinks nothing.
+ * make that current. Unlinks nothing. If recovery cut anything from the manifest, files with our names that nothing lists (segments, logs, manifests, a
+ * temporary CURRENT) are set aside in lost/ before.
  *
  * numbers  raised to in the new manifest; may be NULL
  * Errors: NO_SPACE, IO, NO_MEMORY: nothing changed and it may be tried again; POISONED. */
 KVS_MUST_USE struct kvs_status version_set_begin(struct version_set *set, const struct manifest_numbers *numbers);
 
-/* Remove what a crash left: files with our names that nothing lists (segments, logs, manifests, a temporary CURRENT). If recovery cut anything
- * from the manifest they are moved to lost/ instead. After version_set_begin; before new files are made. What cannot be removed is
+/* Remove what a crash left: files with our names that nothing lists. After version_set_begin; before new files are made. What cannot be removed is
  * logged and left for the next open.
  *
  * Errors: IO (the folder cannot be listed), POISONED (nothing was removed). */

@@ -216,7 +216,7 @@ static bool is_listed(const struct sweep *sweep, enum file_type type, uint64_t n
     case FILE_SEGMENT:
         return bsearch(&number, sweep->live, sweep->live_count, sizeof number, compare_numbers) != NULL;
     case FILE_MANIFEST:
-        return number == manifest_number(sweep->set->manifest);
+        return sweep->set->manifest != NULL && number == manifest_number(sweep->set->manifest);
     case FILE_CURRENT_TEMPORARY:
         return false;
     default:
@@ -258,7 +258,7 @@ static struct kvs_status list_live(struct sweep *sweep)
     return status_ok();
 }
 
-/* Give the file a second name in lost/. It loses the first one when this is durable. */
+/* Give the file a second name in lost/. It loses the first one when this, and a manifest that was read to its end, are durable. */
 static struct kvs_status link_into_lost(const struct version_set *set, const struct version_file *file,
                                         const char *lost)
 {
@@ -278,59 +278,60 @@ static struct kvs_status make_lost(const struct version_set *set, const char *lo
     return io_directory_sync(set->io, set->folder, SYNC_LOST_DIRECTORY);
 }
 
-/* Set the files aside: what cannot be linked is taken off the list and stays where it is. */
-static struct kvs_status set_aside(struct version_set *set, struct version_file **files)
+static struct kvs_status set_aside(struct version_set *set, const struct version_file *files)
 {
     char lost[IO_PATH_BYTES];
-    struct version_file *file, *linked = NULL;
     STATUS_RETURN_IF_ERROR(file_name_path(lost, set->folder, FILE_LOST, 0));
     STATUS_RETURN_IF_ERROR(make_lost(set, lost));
-    while ((file = pop(files)) != NULL) {
-        struct kvs_status status = link_into_lost(set, file, lost);
-        if (status_is_ok(status)) {
-            version_set_tell(set, status,
-                             "%s %" PRIu64 " is set aside in %s: the manifest lost its end, which may have listed it",
-                             file_type_name(file->type), file->number, lost);
-            push(&linked, file);
-        } else {
-            version_set_tell(set, status, "an unknown file stays where it is: %s", status_text(status));
-            free(file);
-        }
+    for (const struct version_file *file = files; file != NULL; file = file->next) {
+        STATUS_RETURN_IF_ERROR(link_into_lost(set, file, lost));
+        version_set_tell(set, status_ok(),
+                         "%s %" PRIu64 " is set aside in %s: the manifest lost its end, which may have listed it",
+                         file_type_name(file->type), file->number, lost);
     }
-    *files = linked;
     return io_directory_sync(set->io, lost, SYNC_LOST_DIRECTORY);
 }
 
-static struct kvs_status sweep_found(struct sweep *sweep)
+/* List the files that nothing lists; sweep_fini frees them, also after a failure. */
+static struct kvs_status sweep_init(struct sweep *sweep, struct version_set *set)
 {
-    struct version_set *set = sweep->set;
+    *sweep = (struct sweep){.set = set};
+    STATUS_RETURN_IF_ERROR(list_live(sweep));
+    STATUS_RETURN_IF_ERROR(io_list(set->io, set->folder, note_unlisted, sweep));
+    return sweep->is_out_of_memory ? STATUS(KVS_NO_MEMORY, "cannot allocate a list of files") : status_ok();
+}
+
+static void sweep_fini(struct sweep *sweep)
+{
     struct version_file *file;
-    if (sweep->found != NULL && set->cut_bytes > 0)
-        STATUS_RETURN_IF_ERROR(set_aside(set, &sweep->found));
-    while ((file = pop(&sweep->found)) != NULL) {
+    while ((file = pop(&sweep->found)) != NULL)
+        free(file);
+    free(sweep->live);
+}
+
+struct kvs_status version_set_set_aside(struct version_set *set)
+{
+    struct sweep sweep;
+    struct kvs_status status = sweep_init(&sweep, set);
+    if (status_is_ok(status) && sweep.found != NULL)
+        status = set_aside(set, sweep.found);
+    sweep_fini(&sweep);
+    return status;
+}
+
+struct kvs_status version_set_sweep(struct version_set *set)
+{
+    struct sweep sweep;
+    struct version_file *file;
+    if (version_set_is_poisoned(set))
+        return STATUS(KVS_POISONED, "database poisoned: nothing is deleted any more");
+    struct kvs_status status = sweep_init(&sweep, set);
+    while (status_is_ok(status) && (file = pop(&sweep.found)) != NULL) {
         if (delete_file(set, file))
             free(file);
         else
             version_set_take_obsolete(set, file);
     }
-    return status_ok();
-}
-
-struct kvs_status version_set_sweep(struct version_set *set)
-{
-    struct sweep sweep = {.set = set};
-    struct version_file *file;
-    if (version_set_is_poisoned(set))
-        return STATUS(KVS_POISONED, "database poisoned: nothing is deleted any more");
-    struct kvs_status status = list_live(&sweep);
-    if (status_is_ok(status))
-        status = io_list(set->io, set->folder, note_unlisted, &sweep);
-    if (status_is_ok(status) && sweep.is_out_of_memory)
-        status = STATUS(KVS_NO_MEMORY, "cannot allocate a list of files");
-    if (status_is_ok(status))
-        status = sweep_found(&sweep);
-    while ((file = pop(&sweep.found)) != NULL)
-        free(file);
-    free(sweep.live);
+    sweep_fini(&sweep);
     return status;
 }

@@ -54,6 +54,10 @@ void version_set_take_obsolete(struct version_set *set, struct version_file *fil
 /* Raise next_number past every number in the folder and in lost/. Errors: IO. */
 KVS_MUST_USE struct kvs_status version_set_scan_numbers(struct version_set *set);
 
+/* After a manifest that has lost its end: give every file that it does not list a second name in lost/, durable on return. Errors: IO, NO_SPACE,
+ * NO_MEMORY; nothing has lost its name then. */
+KVS_MUST_USE struct kvs_status version_set_set_aside(struct version_set *set);
+
 /* Append an edit without changes, so that everything before it is covered by a later record; edit_mutex held. */
 KVS_MUST_USE struct kvs_status version_set_append_empty_locked(struct version_set *set);
 

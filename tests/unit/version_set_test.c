@@ -230,6 +230,17 @@ static void version_set_sweep_removes_what_nothing_lists(void **state)
     world_free(&world);
 }
 
+/* Tear the last record off the first manifest. */
+static void tear_manifest(struct io_mem *mem)
+{
+    size_t size;
+    uint8_t *bytes = io_mem_copy_file(mem, &size, "db/MANIFEST-000001");
+    while (bytes[size - 1] == 0)
+        size--;
+    free(bytes);
+    assert_true(io_mem_resize(mem, "db/MANIFEST-000001", size - 1));
+}
+
 /* If the manifest lost its end, what it does not list may be data: it is set aside. */
 static void version_set_sweep_after_a_cut_sets_files_aside(void **state)
 {
@@ -240,12 +251,7 @@ static void version_set_sweep_after_a_cut_sets_files_aside(void **state)
     install_segment(&world, "a b");
     uint64_t number = install_segment(&world, "c d");
     struct io_mem *mem = world_unmount(&world);
-    size_t size;
-    uint8_t *bytes = io_mem_copy_file(mem, &size, "db/MANIFEST-000001");
-    while (bytes[size - 1] == 0)
-        size--;
-    free(bytes);
-    assert_true(io_mem_resize(mem, "db/MANIFEST-000001", size - 1));
+    tear_manifest(mem);
     world_mount(&world, mem);
     assert_ok(world_open(&world, &recovery));
     assert_true(recovery.cut_bytes > 0);
@@ -258,6 +264,39 @@ static void version_set_sweep_after_a_cut_sets_files_aside(void **state)
     assert_true(version_set_new_number(world.set) > number);
     assert_int_equal(world.lines, 2);
     world_free(&world);
+}
+
+/* A crash once the manifest is written anew must not lose the knowledge that the old one was torn, and with it the files that it may have listed. */
+static void version_set_crash_at_any_call_after_a_cut_keeps_files(void **state)
+{
+    (void)state;
+    struct world world;
+    struct version_recovery recovery;
+    char path[IO_PATH_BYTES], aside[IO_PATH_BYTES];
+    world_create(&world);
+    uint64_t number = install_segment(&world, "a b");
+    assert_ok(file_name_path(path, "db", FILE_SEGMENT, number));
+    assert_ok(file_name_path(aside, "db/lost", FILE_SEGMENT, number));
+    struct io_mem *torn = world_unmount(&world);
+    tear_manifest(torn);
+    bool has_crashed = true;
+    for (uint64_t call = 1; has_crashed; call++) {
+        struct io_mem *mem = io_mem_clone_after_kill(torn);
+        io_mem_crash_at(mem, io_mem_call_count(mem) + call, IO_MEM_AFTER);
+        world_mount(&world, mem);
+        struct kvs_status status = world_open(&world, &recovery);
+        has_crashed = io_mem_has_crashed(mem);
+        assert_true(has_crashed || status_is_ok(status));
+        mem = world_unmount(&world);
+        for (int keep = IO_MEM_KEEP_NONE; keep <= IO_MEM_KEEP_ALL; keep++) {
+            world_mount(&world, io_mem_clone_after_power_cut(mem, call, (enum io_mem_keep)keep));
+            assert_ok(world_open(&world, &recovery));
+            assert_true(is_there(io_mem_as_io(world.mem), path) || is_there(io_mem_as_io(world.mem), aside));
+            world_free(&world);
+        }
+        io_mem_free(mem);
+    }
+    io_mem_free(torn);
 }
 
 /* A listed file that is gone is a refusal that names it, and changes nothing. */
@@ -538,6 +577,7 @@ int main(void)
         cmocka_unit_test(version_set_reopened_finds_what_was_installed),
         cmocka_unit_test(version_set_sweep_removes_what_nothing_lists),
         cmocka_unit_test(version_set_sweep_after_a_cut_sets_files_aside),
+        cmocka_unit_test(version_set_crash_at_any_call_after_a_cut_keeps_files),
         cmocka_unit_test(version_set_listed_segment_missing_is_refused),
         cmocka_unit_test(version_set_recover_of_an_empty_folder_is_not_found),
         cmocka_unit_test(version_set_grown_manifest_is_written_anew),
