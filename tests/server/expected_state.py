@@ -23,7 +23,8 @@ HEADER = struct.Struct("<8sQQQ")
 KEY = struct.Struct("<QQQ")
 COMMAND = struct.Struct("<QQQQ")
 COUNT = struct.Struct("<Q")
-PENDING_MAX = 256  # commands of a writer that may be unanswered
+PENDING_MAX = 2048  # commands of a writer that may be unanswered
+DONE, REFUSED, UNKNOWN = "done", "refused", "unknown"
 SIZES = (0, 12, 100, 100, 900, 4000)
 VALUE = re.compile(rb"^([^/]+)/(\d+)/([0-9a-f]{8})/(.*)$", re.DOTALL)
 
@@ -100,11 +101,6 @@ class ExpectedState:
         """Committed, first pending and next change of a key."""
         return KEY.unpack_from(self._map, self._key_at(writer, index))
 
-    def possible(self, writer, index):
-        """The values that a read may give."""
-        committed, first, end = self.numbers(writer, index)
-        return [self.change(writer, index, number) for number in (committed, *range(first, end))]
-
     def _set_numbers(self, writer, index, committed, first, end):
         KEY.pack_into(self._map, self._key_at(writer, index), committed, first, end)
 
@@ -145,13 +141,23 @@ class ExpectedState:
         self._set_pending(writer, pending)
         return begun
 
-    def acknowledge(self, writer, count):
-        """The oldest pending commands are done: what came before them is over."""
-        pending = self.pending(writer)
-        for command in pending[:count]:
-            for index, number in command:
+    def answer(self, writer, begun, outcomes):
+        """The first of these commands were answered: each DONE (what came before it is over), REFUSED (it never happens), or UNKNOWN (it stays pending)."""
+        pending, over = self.pending(writer), []
+        for command, outcome in zip(begun, outcomes):
+            if outcome != UNKNOWN:
+                over.append(command)
+            for index, number in command if outcome == DONE else ():
                 self._set_numbers(writer, index, number, number + 1, self.numbers(writer, index)[2])
-        self._set_pending(writer, pending[count:])
+        over_changes = {command[0] for command in over}
+        left = [command for command in pending if command[0] not in over_changes]
+        self._set_pending(writer, left)
+        open_keys = {index for command in left for index, _ in command}
+        for command in over:
+            for index, _ in command:
+                committed, _, end = self.numbers(writer, index)
+                if index not in open_keys:
+                    self._set_numbers(writer, index, committed, end, end)
 
     # ---- After a restart ----
 
@@ -170,19 +176,19 @@ class ExpectedState:
                 state[index], numbers[index] = self.change(writer, index, number), number
                 (wrong.discard if found[index] == state[index] else wrong.add)(index)
         if wrong:
-            raise Violation(self._complaint(writer, found, len(pending)))
+            raise Violation(self._complaint(writer, found, pending))
         for index in range(self.keys):
             end = self.numbers(writer, index)[2]
             self._set_numbers(writer, index, numbers[index], end, end)
         self._set_pending(writer, [])
 
-    def _complaint(self, writer, found, pending_count):
+    def _complaint(self, writer, found, pending):
         for index in range(self.keys):
-            if found[index] not in self.possible(writer, index):
-                committed, first, end = self.numbers(writer, index)
+            committed = self.numbers(writer, index)[0]
+            numbers = [number for command in pending for each, number in command if each == index]
+            if found[index] not in [self.change(writer, index, number) for number in (committed, *numbers)]:
                 key = self.key(writer, index)
                 kind = "a deletion" if self.change(writer, index, committed) is None else "a value"
-                return (f"{key.decode()} is {describe(key, found[index])}; committed is change {committed} ({kind}), "
-                        f"pending are {first} to {end - 1}")
+                return f"{key.decode()} is {describe(key, found[index])}; committed is change {committed} ({kind}), pending are {numbers}"
         return (f"the keys of writer {writer} are each in a possible state, but together in none that a prefix of its "
-                f"{pending_count} pending commands leaves: there is a hole")
+                f"{len(pending)} pending commands leaves: there is a hole")

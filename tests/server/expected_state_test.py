@@ -1,7 +1,7 @@
 """The file of expected values must refuse what no prefix explains: a checker that accepts everything would make every kill test pass."""
 import os
 
-from expected_state import ExpectedState, Violation, describe
+from expected_state import DONE, REFUSED, UNKNOWN, ExpectedState, Violation, describe
 from support import expect, run_tests, work_folder
 
 KEYS = 8
@@ -22,8 +22,11 @@ def put(state, writer, index):
         number = state.numbers(writer, index)[2]
         if state.change(writer, index, number) is not None:
             return number
-        state.begin(writer, [[index]])
-        state.acknowledge(writer, 1)
+        commit(state, writer, [[index]])
+
+
+def commit(state, writer, commands):
+    state.answer(writer, state.begin(writer, commands), [DONE] * len(commands))
 
 
 def refuses(state, found, word, writer=0):
@@ -39,8 +42,7 @@ def expected_state_lost_change_is_refused():
     """An acknowledged change that is not there."""
     state = fresh()
     number = put(state, 0, 3)
-    state.begin(0, [[3]])
-    state.acknowledge(0, 1)
+    commit(state, 0, [[3]])
     refuses(state, values(state, 0, {}), "w0-3 is absent; committed is change %d" % number)
     state.settle(0, values(state, 0, {3: number}))
 
@@ -84,8 +86,7 @@ def expected_state_older_value_is_refused():
     state.begin(0, [[5]])
     state.settle(0, values(state, 0, {5: second}))
     refuses(state, values(state, 0, {5: first}), f"committed is change {second}")
-    state.begin(0, [[5]])
-    state.acknowledge(0, 1)
+    commit(state, 0, [[5]])
     refuses(state, values(state, 0, {5: second}), f"is change {second}")
 
 
@@ -94,8 +95,7 @@ def expected_state_wrong_byte_is_refused_and_told():
     for writer in (0, 1):
         state = fresh()
         numbers = {index: put(state, writer, index) for index in (0, 1)}
-        state.begin(writer, [[0], [1]])
-        state.acknowledge(writer, 2)
+        commit(state, writer, [[0], [1]])
         good = values(state, writer, numbers)
         flipped = good[0][:-1] + bytes([good[0][-1] ^ 1])
         refuses(state, [flipped, *good[1:]], "with wrong bytes", writer)
@@ -106,14 +106,39 @@ def expected_state_wrong_byte_is_refused_and_told():
         state.settle(writer, good)
 
 
+def expected_state_refused_change_never_happens():
+    """An error that says "not written" must be true, also later; "unknown" leaves both open."""
+    for outcome, accepted in ((REFUSED, False), (UNKNOWN, True)):
+        state = fresh()
+        numbers = {index: put(state, 0, index) for index in (0, 1)}
+        base = {index: numbers[index] - 1 for index in (0, 1)}
+        begun = state.begin(0, [[0], [1]])
+        state.answer(0, begun, [outcome, DONE if outcome == REFUSED else UNKNOWN])
+        if accepted:
+            state.settle(0, values(state, 0, base | {0: numbers[0]}))
+        else:
+            refuses(state, values(state, 0, numbers), f"w0-0 is change {numbers[0]}")
+            state.settle(0, values(state, 0, base | {1: numbers[1]}))
+
+
+def expected_state_unknown_change_stays_pending():
+    """What follows it is answered by itself."""
+    state = fresh()
+    numbers = {index: put(state, 0, index) for index in (0, 1)}
+    state.answer(0, state.begin(0, [[0]]), [UNKNOWN])
+    state.answer(0, state.begin(0, [[1]]), [REFUSED])
+    expect(state.pending(0) == [[(0, numbers[0])]], f"pending are {state.pending(0)}")
+    base = {index: numbers[index] - 1 for index in (0, 1)}
+    state.settle(0, values(state, 0, base | {0: numbers[0]}))
+
+
 def expected_state_file_is_continued():
     """The driver may be ended, too: what it knew is in the file."""
     state = fresh()
     path = os.path.join(work_folder(), "expected")
     state = ExpectedState(path, seed=9, writers=2, keys=KEYS)
     number = put(state, 1, 2)
-    state.begin(1, [[2]])
-    state.acknowledge(1, 1)
+    commit(state, 1, [[2]])
     state.begin(1, [[4], [5]])
     again = ExpectedState(path)
     expect((again.seed, again.writers, again.keys) == (9, 2, KEYS), "the header")
@@ -125,4 +150,5 @@ def expected_state_file_is_continued():
 if __name__ == "__main__":
     run_tests([expected_state_lost_change_is_refused, expected_state_every_prefix_of_pending_is_accepted,
                expected_state_half_of_a_command_is_refused, expected_state_older_value_is_refused,
-               expected_state_wrong_byte_is_refused_and_told, expected_state_file_is_continued])
+               expected_state_wrong_byte_is_refused_and_told, expected_state_refused_change_never_happens,
+               expected_state_unknown_change_stays_pending, expected_state_file_is_continued])

@@ -20,7 +20,7 @@ import time
 SKIPPED = 77
 READY = re.compile(rb"^KVServer listening port (\d+)\.\.\.\n$")
 # Sanitizers are slow, and so are machines that do other things.
-PATIENCE_S = 60
+PATIENCE_S = float(os.environ.get("KVS_TEST_PATIENCE_S", "60"))
 
 
 def skip(reason):
