@@ -6,3 +6,5 @@ kvs_fuzz_target(NAME filter SOURCES ${here}/filter_fuzz.c ROOMS filter)
 kvs_fuzz_target(NAME log_replay SOURCES ${here}/log_replay_fuzz.c ROOMS wal)
 kvs_fuzz_target(NAME segment SOURCES ${here}/segment_fuzz.c ${here}/segment_make.c ${here}/segment_mend.c ${block}
     ROOMS segment MENDS)
+kvs_fuzz_target(NAME manifest SOURCES ${here}/manifest_fuzz.c ${here}/manifest_plain.c ROOMS version MENDS)
+kvs_fuzz_target(NAME log_round_trip SOURCES ${here}/log_round_trip_fuzz.c ROOMS wal)

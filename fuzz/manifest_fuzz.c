@@ -1,0 +1,287 @@
+/* manifest_fuzz.c -- arbitrary bytes as CURRENT and as a manifest: replayed, summed up, and written anew.
+ *
+ * Role      Replay changes nothing, refuses or delivers as many edits as it reports, and never takes the loss of a record for a torn tail that CURRENT or any
+ *           later header proves to have been durable. An edit survives encoding and decoding; the sum of the edits, and which of them do not fit, are
+ *           what a plain list says. The sum, written as a new manifest and appended to, is replayed as the same.
+ * Format    A byte of flags, the last record that CURRENT promises, with FLAG_CURRENT the 88 bytes of CURRENT, then the manifest.
+ * Failure   Aborts.
+ */
+
+#include "fuzz.h"
+
+#include "manifest_plain.h"
+#include "mend.h"
+
+#include "format/checksum.h"
+#include "io/io_mem.h"
+#include "version/manifest.h"
+#include "version/manifest_current.h"
+
+enum { FLAG_CURRENT = 1 };
+
+enum { HEADER_BYTES = 2, INPUT_MAX_BYTES = 16384, MANIFEST_NUMBER = 3, AGAIN_NUMBER = 9 };
+
+/* In a record's payload size: mending leaves this record as it is. */
+#define RECORD_LEFT_BAD (UINT32_C(1) << 31)
+
+static const uint8_t uuid[FILE_UUID_BYTES] = "fuzz a manifest";
+
+/* ---- Mending ---- */
+
+static void mend_identity(uint8_t *bytes, enum file_type type)
+{
+    struct file_header header = {.type = type, .file_id = coding_get_u64(bytes + 32), .number = MANIFEST_NUMBER};
+    memcpy(header.uuid, uuid, sizeof uuid);
+    file_header_encode(bytes, &header);
+}
+
+static void mend_record(uint8_t *at, size_t payload_bytes, uint64_t file_id, uint64_t offset, uint64_t number)
+{
+    uint8_t *payload = at + LOG_RECORD_HEADER_BYTES;
+    struct log_record record = {
+        .number = number,
+        .watermark = coding_get_u64(at + 32) % number,
+        .payload_hash = hash_bytes(payload, payload_bytes),
+        .payload_bytes = (uint32_t)payload_bytes,
+        .kind = LOG_MANIFEST_EDIT,
+    };
+    log_record_encode(at, &record, file_id, offset);
+    memset(payload + payload_bytes, 0, log_record_bytes(payload_bytes) - LOG_RECORD_HEADER_BYTES - payload_bytes);
+}
+
+static void mend_manifest(uint8_t *bytes, size_t size)
+{
+    if (size < FILE_HEADER_BYTES)
+        return;
+    mend_identity(bytes, FILE_MANIFEST);
+    uint64_t file_id = coding_get_u64(bytes + 32), number = 1;
+    for (size_t at = FILE_HEADER_BYTES; size - at >= LOG_RECORD_HEADER_BYTES; number++) {
+        uint32_t asked = coding_get_u32(bytes + at + 40);
+        size_t rest = ((size - at) & ~(size_t)7) - LOG_RECORD_HEADER_BYTES;
+        if (at == FILE_HEADER_BYTES)
+            number = coding_get_u64(bytes + at + 16) % 1024 + 1;
+        size_t payload_bytes = asked % (uint32_t)(rest + 1);
+        if ((asked & RECORD_LEFT_BAD) == 0)
+            mend_record(bytes + at, payload_bytes, file_id, at, number);
+        at += log_record_bytes(payload_bytes);
+    }
+}
+
+static void mend_current(uint8_t *bytes, const uint8_t *manifest)
+{
+    mend_identity(bytes, FILE_CURRENT);
+    memcpy(bytes + FILE_HEADER_BYTES, manifest + 32, sizeof(uint64_t));
+    coding_put_u64(bytes + 72, coding_get_u64(bytes + 72) % 1024);
+    coding_put_u64(bytes + 80,
+                   checksum_of(bytes + FILE_HEADER_BYTES, 16, coding_get_u64(bytes + 32), FILE_HEADER_BYTES));
+}
+
+void fuzz_mend(uint8_t *data, size_t size)
+{
+    size_t at = HEADER_BYTES + (size > 0 && (data[0] & FLAG_CURRENT) ? CURRENT_BYTES : 0);
+    if (size < at + FILE_HEADER_BYTES)
+        return;
+    mend_manifest(data + at, size - at);
+    if (data[0] & FLAG_CURRENT)
+        mend_current(data + HEADER_BYTES, data + at);
+}
+
+/* ---- Edits ---- */
+
+static struct kvs_slice encode(const struct manifest_edit *edit)
+{
+    size_t size = manifest_edit_size(edit);
+    uint8_t *bytes = malloc(size + 1);
+    if (bytes == NULL)
+        abort();
+    KVS_ASSERT(manifest_edit_encode(bytes, edit) == bytes + size);
+    return slice_of(bytes, size);
+}
+
+static void check_edit(const struct manifest_edit *edit)
+{
+    struct manifest_edit again;
+    struct kvs_slice once = encode(edit);
+    fuzz_ok(manifest_edit_decode(&again, once.data, once.size, "again", 0));
+    struct kvs_slice twice = encode(&again);
+    KVS_ASSERT(slice_equal(once, twice));
+    manifest_edit_fini(&again);
+    free((void *)(uintptr_t)once.data);
+    free((void *)(uintptr_t)twice.data);
+}
+
+/* What a replay adds up to, in the engine's way and in a plain one. */
+struct sum {
+    struct manifest_state state;
+    struct manifest_plain plain;
+    uint64_t edits;
+};
+
+static struct kvs_status add_edit(void *context, const struct manifest_edit *edit, const char *path, uint64_t offset)
+{
+    struct sum *sum = context;
+    check_edit(edit);
+    bool fits = manifest_plain_apply(&sum->plain, edit);
+    struct kvs_status status = manifest_state_apply(&sum->state, edit, path, offset);
+    KVS_ASSERT(status_is_ok(status) == fits);
+    if (fits)
+        manifest_plain_expect(&sum->plain, &sum->state);
+    sum->edits++;
+    return status;
+}
+
+static void sum_init(struct sum *sum)
+{
+    *sum = (struct sum){.edits = 0};
+    manifest_state_init(&sum->state);
+}
+
+static void sum_fini(struct sum *sum)
+{
+    manifest_state_fini(&sum->state);
+}
+
+/* ---- Written anew ---- */
+
+static void make_whole(struct manifest_edit *edit, const struct manifest_state *state)
+{
+    manifest_edit_init(edit);
+    manifest_edit_set_owner(edit, state->owner);
+    edit->numbers = state->numbers;
+    for (size_t i = 0; i < state->slot_count; i++) {
+        const struct manifest_added *added = &state->slots[i].added;
+        if (state->slots[i].is_live)
+            fuzz_ok(manifest_edit_add_segment(edit, added->level, added->run, &added->meta));
+    }
+    for (size_t i = 0; i < state->logs.count; i++) {
+        const struct manifest_log *log = &state->logs.logs[i];
+        fuzz_ok(manifest_edit_add_log(edit, log->number, log->first_record));
+        if (log->is_ended)
+            fuzz_ok(manifest_edit_end_log(edit, log->number, log->size_bytes, log->last_record));
+    }
+}
+
+/* An edit that takes away the first log and the first segment that there are. */
+static void make_removal(struct manifest_edit *edit, const struct manifest_state *state)
+{
+    manifest_edit_init(edit);
+    for (size_t i = 0; i < state->slot_count && edit->removed_count == 0; i++) {
+        const struct manifest_added *added = &state->slots[i].added;
+        if (state->slots[i].is_live)
+            fuzz_ok(manifest_edit_remove_segment(edit, added->level, added->run, added->meta.number));
+    }
+    if (state->logs.count > 0)
+        fuzz_ok(manifest_edit_drop_log(edit, state->logs.logs[0].number));
+}
+
+static void check_written(struct io *io, struct sum *sum)
+{
+    struct manifest *manifest;
+    struct manifest_current current;
+    struct manifest_replay_result result;
+    struct manifest_edit whole, removal;
+    struct sum again;
+    bool found;
+    make_whole(&whole, &sum->state);
+    make_removal(&removal, &sum->state);
+    fuzz_ok(manifest_create(io, &manifest, "/", uuid, AGAIN_NUMBER, 5, &whole, 1));
+    fuzz_ok(manifest_append(manifest, &removal));
+    KVS_ASSERT(manifest_plain_apply(&sum->plain, &removal));
+    fuzz_ok(manifest_current_read(io, &current, &found, "/"));
+    KVS_ASSERT(found && current.number == AGAIN_NUMBER && current.last_record == 5);
+    sum_init(&again);
+    fuzz_ok(manifest_replay(io, &result, "/", &current, add_edit, &again));
+    KVS_ASSERT(result.records == 2 && result.last_record == 6 && result.cut_bytes == 0);
+    KVS_ASSERT(result.end == manifest_size(manifest));
+    manifest_plain_expect(&sum->plain, &again.state);
+    sum_fini(&again);
+    manifest_close(manifest);
+    manifest_edit_fini(&whole);
+    manifest_edit_fini(&removal);
+}
+
+/* ---- Replay ---- */
+
+/* What replay says of the end, against the bytes behind it. */
+static void check_end(const struct manifest_replay_result *result, const struct manifest_current *current,
+                      struct kvs_slice file)
+{
+    const uint8_t *bytes = file.data;
+    struct log_record record;
+    uint64_t missing = result->last_record + 1, last_byte = result->end;
+    KVS_ASSERT(result->end >= FILE_HEADER_BYTES && result->end <= file.size);
+    KVS_ASSERT(result->records == 0 || current->last_record <= result->last_record);
+    KVS_ASSERT(result->records > 0 || current->last_record == 0);
+    for (uint64_t at = result->end + 8; at + LOG_RECORD_HEADER_BYTES <= file.size; at += 8)
+        KVS_ASSERT(!log_record_decode(&record, bytes + at, current->file_id, at) ||
+                   record.watermark < (result->records == 0 ? 1 : missing));
+    for (uint64_t at = result->end; at < file.size; at++)
+        last_byte = bytes[at] != 0 ? at + 1 : last_byte;
+    KVS_ASSERT(result->end + result->cut_bytes >= last_byte && (result->cut_bytes == 0 || last_byte > result->end));
+}
+
+static void replay(struct io_mem *mem, struct kvs_slice file)
+{
+    struct io *io = io_mem_as_io(mem);
+    struct manifest_current current;
+    struct manifest_replay_result result;
+    struct sum sum;
+    bool found = false;
+    uint64_t calls = io_mem_call_count(mem);
+    struct kvs_status status = manifest_current_read(io, &current, &found, "/");
+    KVS_ASSERT(!status_is_ok(status) || found);
+    sum_init(&sum);
+    if (status_is_ok(status))
+        status = manifest_replay(io, &result, "/", &current, add_edit, &sum);
+    KVS_ASSERT(io_mem_call_count(mem) == calls && io_mem_open_count(mem) == 0);
+    KVS_ASSERT(status_is_ok(status) || status.code == KVS_CORRUPT || status.code == KVS_UNSUPPORTED);
+    if (status_is_ok(status)) {
+        KVS_ASSERT(result.records == sum.edits);
+        check_end(&result, &current, file);
+        if (sum.edits > 0)
+            check_written(io, &sum);
+    }
+    sum_fini(&sum);
+}
+
+static void put_file(struct io *io, enum file_type type, struct kvs_slice bytes)
+{
+    char path[IO_PATH_BYTES];
+    struct io_file *file;
+    fuzz_ok(file_name_path(path, "/", type, MANIFEST_NUMBER));
+    fuzz_ok(io_file_open(io, &file, path, IO_OPEN_CREATE));
+    fuzz_ok(io_file_write(file, bytes.data, bytes.size, 0));
+    io_file_close(file);
+}
+
+/* Put CURRENT on the disk, the input's own or one that fits. Returns the rest of the input. */
+static struct kvs_slice put_current(struct io *io, const uint8_t *data, size_t size)
+{
+    struct cursor input = cursor_of(data + HEADER_BYTES, size - HEADER_BYTES);
+    uint8_t bytes[CURRENT_BYTES];
+    struct manifest_current current = {.number = MANIFEST_NUMBER, .last_record = data[1]};
+    memcpy(current.uuid, uuid, sizeof uuid);
+    if (data[0] & FLAG_CURRENT) {
+        put_file(io, FILE_CURRENT, fuzz_bytes(&input, CURRENT_BYTES));
+    } else {
+        if (cursor_rest(&input) >= FILE_HEADER_BYTES)
+            current.file_id = coding_get_u64(input.at + 32);
+        manifest_current_encode(bytes, &current, 1);
+        put_file(io, FILE_CURRENT, slice_of(bytes, sizeof bytes));
+    }
+    return fuzz_bytes(&input, INPUT_MAX_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < HEADER_BYTES || size > INPUT_MAX_BYTES)
+        return 0;
+    struct io_mem *mem = io_mem_new(1, NULL);
+    if (mem == NULL)
+        abort();
+    struct kvs_slice file = put_current(io_mem_as_io(mem), data, size);
+    put_file(io_mem_as_io(mem), FILE_MANIFEST, file);
+    replay(mem, file);
+    io_mem_free(mem);
+    return 0;
+}
