@@ -86,6 +86,15 @@ void commit_poison(struct commit *commit, struct kvs_status failure)
     io_mutex_unlock(&commit->lock);
 }
 
+/* The last record that a crash cannot take back. A log that is not listed yet is lost as a whole, synced or not; and a watermark that reached into it would look like
+ * the word of a manifest that has lost its end. */
+static uint64_t watermark_locked(const struct commit *commit)
+{
+    uint64_t durable = commit->durable.record;
+    return commit->unlisted != NULL && commit->unlisted->before.record < durable ? commit->unlisted->before.record
+                                                                                 : durable;
+}
+
 /* The critical section of a write: numbers, log buffer, memtable. Admission has made sure of the room. */
 static void apply_locked(struct commit *commit, const struct kvs_batch *batch, uint64_t payload_hash)
 {
@@ -93,7 +102,7 @@ static void apply_locked(struct commit *commit, const struct kvs_batch *batch, u
     struct log_record record = {
         .kind = LOG_BATCH,
         .number = commit->applied.record + 1,
-        .watermark = commit->durable.record,
+        .watermark = watermark_locked(commit),
         .first_sequence = first,
         .payload_hash = payload_hash,
         .payload_bytes = (uint32_t)batch->size,

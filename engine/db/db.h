@@ -34,7 +34,7 @@ struct counter_stripe {
 
 /* What the last open found and did; fixed afterwards. */
 struct recovery_counts {
-    uint64_t records, bytes, set_aside_bytes;
+    uint64_t records, bytes, set_aside_bytes, manifest_cut_bytes;
 };
 
 struct kvs_db {

@@ -172,6 +172,22 @@ static void stop(struct kvs_db *db, struct kvs_status *status)
     workers_stop(db);
 }
 
+/* A refusal for damage ends with the command that says what can be saved; its beginning, which says what was found where, may be all that fits. */
+static struct kvs_status name_next_command(struct kvs_status status, const char *path)
+{
+    static const char command[] = "next: kvstore_tool repair --plan ";
+    char text[STATUS_TEXT_BYTES], next[STATUS_TEXT_BYTES / 2];
+    if (status.code != KVS_CORRUPT || strstr(status_text(status), command) != NULL)
+        return status;
+    status_save_text(status, text);
+    size_t next_size = (size_t)snprintf(next, sizeof next, "; %s%s", command, path);
+    if (next_size >= sizeof next)
+        return status;
+    size_t kept = strnlen(text, sizeof text - 1 - next_size);
+    memcpy(text + kept, next, next_size + 1);
+    return status_restore_text(status, text);
+}
+
 struct kvs_status db_open(struct kvs_db **db, struct io *io, const char *path, const struct kvs_options *options)
 {
     struct kvs_options defaults;
@@ -189,7 +205,7 @@ struct kvs_status db_open(struct kvs_db **db, struct io *io, const char *path, c
         status = cache_new(&made->cache, io, &made->budget);
     if (status_is_ok(status)) {
         made->segments = (struct segment_context){.io = io, .cache = made->cache, .budget = &made->budget};
-        status = recovery_run(made);
+        status = name_next_command(recovery_run(made), path);
     }
     if (status_is_ok(status))
         status = start(made);

@@ -59,15 +59,16 @@ static uint64_t largest_segment_sequence(struct kvs_db *db)
 static struct kvs_status set_tails_aside(struct recovery *recovery)
 {
     struct kvs_db *db = recovery->db;
-    for (size_t i = 0; i < recovery->count; i++) {
+    for (size_t i = 0; i < recovery->count + recovery->unlisted_count; i++) {
         const struct log_replay_end *end = &recovery->ends[i];
+        uint64_t number = i < recovery->count ? recovery->logs[i].number : recovery->unlisted[i - recovery->count];
         if (end->tail_bytes == 0)
             continue;
-        STATUS_RETURN_IF_ERROR(
-            log_set_aside(db->io, db->path, recovery->logs[i].number, end->tail_offset, end->tail_bytes));
-        db_log(db, KVS_LOG_WARNING, "%s/%06llu.log: a torn tail of %llu bytes at offset %llu was set aside in lost/",
-               db->path, (unsigned long long)recovery->logs[i].number, (unsigned long long)end->tail_bytes,
-               (unsigned long long)end->tail_offset);
+        STATUS_RETURN_IF_ERROR(log_set_aside(db->io, db->path, number, end->tail_offset, end->tail_bytes));
+        db_log(db, KVS_LOG_WARNING, "%s/%06llu.log: %s of %llu bytes at offset %llu was set aside in lost/", db->path,
+               (unsigned long long)number,
+               i < recovery->count ? "a torn tail" : "the contents of a log that was never listed,",
+               (unsigned long long)end->tail_bytes, (unsigned long long)end->tail_offset);
     }
     return status_ok();
 }
@@ -191,8 +192,9 @@ static void set_positions(struct recovery *recovery)
     recovery->db->workers.noted_record = recovery->durable.record;
     if (recovery->unproven == LEFT_TO_FLUSH && commit->options.mode == KVS_SYNC_INTERVAL)
         commit->unsynced_since_ns = io_monotonic_ns(recovery->db->io);
-    recovery->db->recovered =
-        (struct recovery_counts){recovery->report.records, recovery->report.bytes, recovery->report.tail_bytes};
+    recovery->db->recovered = (struct recovery_counts){.records = recovery->report.records,
+                                                       .bytes = recovery->report.bytes,
+                                                       .set_aside_bytes = recovery->report.tail_bytes};
 }
 
 static struct kvs_status install_edit(struct recovery *recovery, struct live_log *made)
@@ -300,9 +302,11 @@ struct kvs_status recovery_run(struct kvs_db *db)
     if (status_is_ok(status))
         status = db->options.read_only ? recover_for_reading(&recovery, &state)
                                        : recover_for_writing(&recovery, &state, is_new);
+    db->recovered.manifest_cut_bytes = state.cut_bytes;
     memtable_unref(recovery.filling);
     free(recovery.logs);
     free(recovery.listings);
+    free(recovery.unlisted);
     free(recovery.ends);
     return status;
 }

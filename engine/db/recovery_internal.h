@@ -15,6 +15,8 @@
 enum unproven { PROVEN_ALL, WRITTEN_AGAIN, LEFT_TO_FLUSH };
 
 /* logs, listings, ends    the live logs as the manifest lists them, and what replay found in them
+ *                   ends goes on for the unlisted ones
+ * unlisted          numbers of logs that are newer than all listed ones: prepared ones, or a sign that the manifest has lost its end
  * flushed_sequence  entries up to it are in segments already: a crash between a flush and the next edit leaves them in a log too
  * filling           takes the replayed entries, becomes the active memtable
  * position          of the last record, as it is numbered from now on
@@ -28,6 +30,9 @@ struct recovery {
     struct log_listing *listings;
     struct log_replay_end *ends;
     size_t count;
+    uint64_t *unlisted;
+    size_t unlisted_count;
+    bool is_out_of_memory;
     struct log_replay_options options;
     struct log_replay_report report;
     uint64_t flushed_sequence;

@@ -4,13 +4,29 @@
 
 #include <stdlib.h>
 
+static bool note_unlisted(void *context, const char *name)
+{
+    struct recovery *recovery = context;
+    uint64_t number, newest = recovery->count == 0 ? 0 : recovery->logs[recovery->count - 1].number;
+    if (file_name_parse(&number, name) != FILE_LOG || number <= newest)
+        return true;
+    uint64_t *larger = realloc(recovery->unlisted, (recovery->unlisted_count + 1) * sizeof *larger);
+    if (larger == NULL) {
+        recovery->is_out_of_memory = true;
+        return false;
+    }
+    recovery->unlisted = larger;
+    recovery->unlisted[recovery->unlisted_count++] = number;
+    return true;
+}
+
 static struct kvs_status list_logs(struct recovery *recovery)
 {
     STATUS_RETURN_IF_ERROR(version_set_logs(recovery->db->versions, &recovery->logs, &recovery->count));
-    size_t count = recovery->count == 0 ? 1 : recovery->count;
-    recovery->listings = calloc(count, sizeof *recovery->listings);
-    recovery->ends = calloc(count, sizeof *recovery->ends);
-    if (recovery->listings == NULL || recovery->ends == NULL)
+    STATUS_RETURN_IF_ERROR(io_list(recovery->db->io, recovery->db->path, note_unlisted, recovery));
+    recovery->listings = calloc(recovery->count + 1, sizeof *recovery->listings);
+    recovery->ends = calloc(recovery->count + recovery->unlisted_count + 1, sizeof *recovery->ends);
+    if (recovery->is_out_of_memory || recovery->listings == NULL || recovery->ends == NULL)
         return STATUS(KVS_NO_MEMORY, "no memory for a list of %zu logs", recovery->count);
     for (size_t i = 0; i < recovery->count; i++) {
         const struct manifest_log *log = &recovery->logs[i];
@@ -118,21 +134,18 @@ static enum unproven decide(const struct recovery *recovery)
 struct kvs_status recovery_replay(struct recovery *recovery, uint64_t durable_record)
 {
     STATUS_RETURN_IF_ERROR(list_logs(recovery));
-    if (recovery->count == 0) {
-        recovery->report = (struct log_replay_report){
-            .last_record = durable_record, .durable_record = durable_record, .next_record = durable_record + 1};
-    } else {
-        recovery->options = (struct log_replay_options){
-            .folder = recovery->db->path,
-            .uuid = version_set_uuid(recovery->db->versions),
-            .logs = recovery->listings,
-            .count = recovery->count,
-            .durable_record = durable_record,
-            .visit = visit_record,
-            .context = recovery,
-        };
-        STATUS_RETURN_IF_ERROR(log_replay(recovery->db->io, &recovery->report, recovery->ends, &recovery->options));
-    }
+    recovery->options = (struct log_replay_options){
+        .folder = recovery->db->path,
+        .uuid = version_set_uuid(recovery->db->versions),
+        .logs = recovery->listings,
+        .count = recovery->count,
+        .unlisted = recovery->unlisted,
+        .unlisted_count = recovery->unlisted_count,
+        .durable_record = durable_record,
+        .visit = visit_record,
+        .context = recovery,
+    };
+    STATUS_RETURN_IF_ERROR(log_replay(recovery->db->io, &recovery->report, recovery->ends, &recovery->options));
     recovery->unproven = decide(recovery);
     recovery->first_new = recovery->report.next_record;
     return make_room(recovery, 0);

@@ -92,6 +92,7 @@ void kvs_stats(const struct kvs_db *const_db, struct kvs_stats *stats)
     stats->recovered_records = db->recovered.records;
     stats->recovered_bytes = db->recovered.bytes;
     stats->set_aside_bytes = db->recovered.set_aside_bytes;
+    stats->manifest_cut_bytes = db->recovered.manifest_cut_bytes;
 }
 
 /* ---- Properties ---- */
@@ -167,6 +168,7 @@ static void print_stats(const struct kvs_db *db, struct text *text)
     LINE(recovered_records);
     LINE(recovered_bytes);
     LINE(set_aside_bytes);
+    LINE(manifest_cut_bytes);
 #undef LINE
 }
 

@@ -305,7 +305,8 @@ struct kvs_stats {
     uint32_t level_runs[KVS_LEVEL_COUNT], level_segments[KVS_LEVEL_COUNT];
     uint64_t level_bytes[KVS_LEVEL_COUNT];
     uint64_t recovered_records, recovered_bytes, set_aside_bytes; /* by the last kvs_open */
-    enum kvs_code health;                                         /* KVS_OK, or why writes are refused */
+    uint64_t manifest_cut_bytes; /* found by it after the last edit of the manifest: an edit that was never finished */
+    enum kvs_code health;        /* KVS_OK, or why writes are refused */
 };
 
 KVS_API void kvs_stats(const struct kvs_db *db, struct kvs_stats *stats);

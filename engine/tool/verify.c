@@ -37,6 +37,10 @@ static void print_summary(const struct kvs_db *db)
         printf("note: %" PRIu64
                " bytes of torn tail follow the last log record; the next start sets them aside in lost/\n",
                stats.set_aside_bytes);
+    if (stats.manifest_cut_bytes != 0)
+        printf("note: %" PRIu64
+               " bytes that are no edit follow the last one of the manifest; the next start leaves them out\n",
+               stats.manifest_cut_bytes);
 }
 
 struct kvs_status tool_verify(const char *folder, bool show_progress)

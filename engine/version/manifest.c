@@ -7,9 +7,6 @@
 
 #include <inttypes.h>
 
-/* The file is extended by this much at a time, so that an append meets a full disk before it has written anything. */
-enum { PREALLOCATE_BYTES = 64 * 1024 };
-
 /* end          where the next record goes; preallocated_bytes, the file's size, is never less
  * whole_bytes  what the whole state took
  * is_poisoned  by a failed write or sync, told by poison_text */
@@ -58,13 +55,13 @@ bool manifest_is_poisoned(const struct manifest *manifest)
 
 /* ---- Writing ---- */
 
-/* Extend the file so that size bytes more fit behind its end. Errors: NO_SPACE, IO. */
+/* Extend the file so that size bytes more fit behind its end: a full disk is met before anything is written. Errors: NO_SPACE, IO. */
 static struct kvs_status make_room(struct manifest *manifest, uint64_t size)
 {
     uint64_t needed = manifest->end + size;
     if (needed <= manifest->preallocated_bytes)
         return status_ok();
-    uint64_t target = (needed + PREALLOCATE_BYTES - 1) / PREALLOCATE_BYTES * PREALLOCATE_BYTES;
+    uint64_t target = (needed + MANIFEST_PIECE_BYTES - 1) / MANIFEST_PIECE_BYTES * MANIFEST_PIECE_BYTES;
     STATUS_RETURN_IF_ERROR(
         io_file_preallocate(manifest->file, manifest->preallocated_bytes, target - manifest->preallocated_bytes));
     manifest->preallocated_bytes = target;

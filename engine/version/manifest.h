@@ -26,8 +26,9 @@
 
 struct manifest;
 
-/* The largest payload that the records of a whole state are split into. */
-enum { MANIFEST_RECORD_BYTES = 1024 * 1024 };
+/* The largest payload that the records of a whole state are split into; and the piece in which the file is preallocated, before it is first synced and before
+ * an append passes its end: its size is a multiple of it. */
+enum { MANIFEST_RECORD_BYTES = 1024 * 1024, MANIFEST_PIECE_BYTES = 64 * 1024 };
 
 /* What CURRENT says.
  *
@@ -70,7 +71,8 @@ struct manifest_replay_result {
 /* Replay the manifest that CURRENT names. Reads only.
  *
  * A record that does not verify ends the manifest if no header that verifies, and not CURRENT, says that its number was durable: it is
- * the torn tail of an edit that nobody was told of. Otherwise the manifest was damaged.
+ * the torn tail of an edit that nobody was told of. Otherwise the manifest was damaged. So it was where the file is shorter than it was when CURRENT was made to
+ * name it.
  *
  * Errors: CORRUPT (a missing or foreign file, damage), IO, UNSUPPORTED, NO_MEMORY, and what visit returns. */
 KVS_MUST_USE struct kvs_status manifest_replay(struct io *io, struct manifest_replay_result *result, const char *folder,

@@ -4,13 +4,14 @@
 
 #include <inttypes.h>
 
-/* A replay under way. file and reader are closed by its owner. */
+/* A replay under way. file and reader are closed by its owner. whole_end: of the records that CURRENT vouches for. */
 struct replay {
     struct io *io;
     const struct manifest_current *current;
     const char *path;
     struct io_file *file;
     uint64_t file_bytes;
+    uint64_t whole_end;
     struct log_reader reader;
     struct manifest_replay_result result;
     manifest_replay_visit *visit;
@@ -76,6 +77,8 @@ static struct kvs_status take_record(struct replay *replay, const struct log_rec
     replay->result.records++;
     replay->result.last_record = record->number;
     replay->result.end = replay->reader.offset;
+    if (record->number == replay->current->last_record)
+        replay->whole_end = replay->result.end;
     return status_ok();
 }
 
@@ -84,7 +87,7 @@ static struct kvs_status refuse_damage(const struct replay *replay, uint64_t mis
     return STATUS(KVS_CORRUPT,
                   "%s: offset %" PRIu64 ": expected record %" PRIu64
                   ", found %s. It was durable, as %s shows, so this is "
-                  "damage and no torn tail; nothing was changed. Next: kvstore_tool verify",
+                  "damage and no torn tail; nothing was changed",
                   replay->path, replay->result.end, missing, replay->reader.complaint, proof);
 }
 
@@ -109,6 +112,18 @@ static struct kvs_status judge_tail(struct replay *replay)
     return status_ok();
 }
 
+/* The file had whole pieces, and was synced, before CURRENT was made to name it. */
+static struct kvs_status check_size(const struct replay *replay)
+{
+    uint64_t least = (replay->whole_end + MANIFEST_PIECE_BYTES - 1) / MANIFEST_PIECE_BYTES * MANIFEST_PIECE_BYTES;
+    if (replay->file_bytes < least)
+        return STATUS(KVS_CORRUPT,
+                      "%s: offset %" PRIu64 ": expected a file of at least %" PRIu64
+                      " bytes, found its end; nothing was changed",
+                      replay->path, replay->file_bytes, least);
+    return status_ok();
+}
+
 static struct kvs_status replay_records(struct replay *replay)
 {
     enum log_read found;
@@ -122,7 +137,8 @@ static struct kvs_status replay_records(struct replay *replay)
     }
     if (found == LOG_READ_END)
         replay->reader.complaint = "the end of the file";
-    return judge_tail(replay);
+    STATUS_RETURN_IF_ERROR(judge_tail(replay));
+    return check_size(replay);
 }
 
 struct kvs_status manifest_replay(struct io *io, struct manifest_replay_result *result, const char *folder,

@@ -26,7 +26,8 @@ struct mark {
  * last_sequence  of the chain that is kept
  * seen_*         the largest in any header that verifies, also in what is set aside
  * stopped        the chain has ended; logs after stop_log are not part of it
- * found          what stood where the chain ended */
+ * found          what stood where the chain ended
+ * witness        of the unlisted log whose header at witness_offset raised D last; 0 if none did */
 struct replay {
     struct io *io;
     const struct log_replay_options *options;
@@ -42,6 +43,8 @@ struct replay {
     bool stopped;
     size_t stop_log;
     char found[128];
+    uint64_t witness;
+    uint64_t witness_offset;
 };
 
 /* ---- Refusals ---- */
@@ -74,11 +77,13 @@ static struct kvs_status refuse(const struct replay *replay, int rule, size_t lo
     char risk[64];
     file_name_print(name, FILE_LOG, replay->options->logs[log].number);
     print_risk(risk, sizeof risk, replay);
-    return STATUS(
-        KVS_CORRUPT,
-        "%s: offset %" PRIu64 ": expected record %" PRIu64 ", found %s: refused by replay rule %d (%s; durable "
-        "up to record %" PRIu64 "); sequence numbers %s are at risk; nothing was changed; next: kvstore_tool verify %s",
-        name, offset, expected, found, rule, rule_text(rule), replay->durable, risk, replay->options->folder);
+    return STATUS(KVS_CORRUPT,
+                  "%s: offset %" PRIu64 ": expected record %" PRIu64
+                  ", found %s: refused by replay rule %d (%s; durable "
+                  "up to record %" PRIu64
+                  "); sequence numbers %s are at risk; nothing was changed; next: kvstore_tool repair --plan "
+                  "%s",
+                  name, offset, expected, found, rule, rule_text(rule), replay->durable, risk, replay->options->folder);
 }
 
 /* Refuse for a failure that has its own sentence, with file and offset in it. */
@@ -90,7 +95,7 @@ static struct kvs_status refuse_with_cause(const struct replay *replay, int rule
     snprintf(text, sizeof text,
              "%s: expected record %" PRIu64
              ": refused by replay rule %d (%s); sequence numbers %s are at risk; nothing was "
-             "changed; next: kvstore_tool verify %s",
+             "changed; next: kvstore_tool repair --plan %s",
              status_text(cause), replay->options->logs[log].first_record, rule, rule_text(rule), risk,
              replay->options->folder);
     /* What the manifest lists and is not there is damage, not the absence of a database. */
@@ -378,6 +383,60 @@ static uint64_t listed_as_durable(const struct log_replay_options *options)
     return durable;
 }
 
+/* ---- Logs that the manifest does not list ---- */
+
+/* Note the headers of an unlisted log. A watermark never reaches into a log before that is listed (db/commit.c), so one that does says that the
+ * listing was there once. */
+static struct kvs_status note_unlisted(struct replay *replay, struct listed_log *log, uint64_t number,
+                                       struct log_replay_end *end)
+{
+    uint64_t listed_sequence = replay->last_sequence;
+    struct log_record record;
+    bool found = true, has_news = false;
+    for (uint64_t at = LOG_HEADER_BYTES; found; at += LOG_RECORD_ALIGNMENT) {
+        STATUS_RETURN_IF_ERROR(log_reader_search(&log->reader, &found, &record, &at));
+        if (!found)
+            break;
+        if (record.watermark > replay->durable) {
+            replay->witness = number;
+            replay->witness_offset = at;
+        }
+        note_header(replay, &record);
+        has_news |= record.count > 0 && log_record_last_sequence(&record) > listed_sequence;
+    }
+    return has_news ? log_reader_find_zeros(&log->reader, &end->tail_bytes, 0) : status_ok();
+}
+
+/* A file that is not there any more, or whose making was cut short, says nothing. */
+static struct kvs_status scan_unlisted(struct replay *replay, size_t index)
+{
+    const struct log_replay_options *options = replay->options;
+    struct log_listing listing = {.number = options->unlisted[index]};
+    struct listed_log log = {0};
+    struct kvs_status status = listed_log_open(replay->io, &log, options->folder, options->uuid, &listing);
+    if (status_is_ok(status))
+        status = note_unlisted(replay, &log, listing.number, &replay->ends[options->count + index]);
+    else if (status.code == KVS_CORRUPT || status.code == KVS_NOT_FOUND || status.code == KVS_UNSUPPORTED)
+        status = status_ok();
+    listed_log_close(&log);
+    return status;
+}
+
+static struct kvs_status refuse_unlisted(const struct replay *replay)
+{
+    char name[FILE_NAME_BYTES];
+    char risk[64];
+    file_name_print(name, FILE_LOG, replay->witness);
+    print_risk(risk, sizeof risk, replay);
+    return STATUS(
+        KVS_CORRUPT,
+        "%s: offset %" PRIu64 ": found a record for which record %" PRIu64
+        " was durable, in a log that the manifest does not list; expected record %" PRIu64
+        " in a listed one: refused by replay rule 3 (%s: the manifest has lost its end, or is an older copy); "
+        "sequence numbers %s are at risk; nothing was changed; next: kvstore_tool repair --plan %s",
+        name, replay->witness_offset, replay->durable, replay->expected, rule_text(3), risk, replay->options->folder);
+}
+
 static struct kvs_status scan(struct replay *replay)
 {
     const struct log_replay_options *options = replay->options;
@@ -388,7 +447,9 @@ static struct kvs_status scan(struct replay *replay)
     if (options->count > 0 && replay->durable >= replay->expected)
         return refuse(replay, 3, replay->stop_log, replay->ends[replay->stop_log].end_bytes, replay->expected,
                       replay->found);
-    return status_ok();
+    for (size_t i = 0; i < options->unlisted_count; i++)
+        STATUS_RETURN_IF_ERROR(scan_unlisted(replay, i));
+    return replay->durable >= replay->expected ? refuse_unlisted(replay) : status_ok();
 }
 
 /* ---- What is proven ---- */
@@ -480,7 +541,7 @@ static void finish_report(struct replay *replay)
     report->durable_record = replay->durable;
     report->next_record = largest_record(replay) + 1;
     report->next_sequence = replay->seen_sequence + 1;
-    for (size_t i = 0; i < replay->options->count; i++)
+    for (size_t i = 0; i < replay->options->count + replay->options->unlisted_count; i++)
         report->tail_bytes += replay->ends[i].tail_bytes;
 }
 
@@ -489,7 +550,8 @@ struct kvs_status log_replay(struct io *io, struct log_replay_report *report, st
 {
     struct replay replay = {.io = io, .options = options};
     STATUS_RETURN_IF_ERROR(check_listings(options));
-    replay.ends = calloc(options->count + 1, sizeof *replay.ends);
+    size_t end_count = options->count + options->unlisted_count;
+    replay.ends = calloc(end_count + 1, sizeof *replay.ends);
     if (replay.ends == NULL)
         return STATUS(KVS_NO_MEMORY, "%s: no memory to replay %zu logs", options->folder, options->count);
     struct kvs_status status = scan(&replay);
@@ -499,7 +561,7 @@ struct kvs_status log_replay(struct io *io, struct log_replay_report *report, st
         goto out;
     finish_report(&replay);
     *report = replay.report;
-    memcpy(ends, replay.ends, options->count * sizeof *ends);
+    memcpy(ends, replay.ends, end_count * sizeof *ends);
 out:
     free(replay.marks);
     free(replay.ends);

@@ -35,6 +35,8 @@ typedef struct kvs_status log_replay_visit(void *context, const struct log_repla
 /* folder          the database's
  * uuid            the database's
  * logs, count     the live logs, oldest first
+ * unlisted, unlisted_count  numbers of logs in the folder that are newer than all listed ones: nothing in them is replayed, but their headers tell of a manifest
+ *                 that has lost its end
  * durable_record  the last record that the manifest says is durable
  * visit           may be NULL: check only, for the same report */
 struct log_replay_options {
@@ -42,6 +44,8 @@ struct log_replay_options {
     const uint8_t *uuid;
     const struct log_listing *logs;
     size_t count;
+    const uint64_t *unlisted;
+    size_t unlisted_count;
     uint64_t durable_record;
     log_replay_visit *visit;
     void *context;
@@ -82,7 +86,8 @@ struct log_replay_report {
     uint64_t tail_bytes;
 };
 
-/* Replay the listed logs. report: out. ends: out, an array of options->count. Both are untouched on failure, and what was visited then is void.
+/* Replay the listed logs. report: out. ends: out, an array of options->count + options->unlisted_count: after those of the listed logs one for each unlisted
+ * one, with a tail, from offset 0, where it has changes that no listed log has. Both are untouched on failure, and what was visited then is void.
  *
  * Errors: CORRUPT (a refusal), UNSUPPORTED (a log of another version), IO, NO_MEMORY, and what visit returns. */
 KVS_MUST_USE struct kvs_status log_replay(struct io *io, struct log_replay_report *report, struct log_replay_end *ends,

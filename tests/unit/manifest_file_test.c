@@ -151,26 +151,43 @@ static void manifest_any_flipped_bit_is_damage_or_a_torn_tail(void **state)
     io_mem_free(mem);
 }
 
-/* Cut at each length: within the whole state, which CURRENT proves, it is damage; behind it a torn tail. */
-static void manifest_cut_at_each_byte_is_damage_or_a_torn_tail(void **state)
+/* A file that lost its end had it when CURRENT was made to name it: its size was synced before. */
+static void manifest_cut_at_each_byte_is_damage(void **state)
+{
+    (void)state;
+    uint64_t ends[4], count;
+    struct io_mem *mem = written_disk(3, ends);
+    for (uint64_t size = MANIFEST_PIECE_BYTES; size-- > 0; size -= size > ends[3] + 1024 ? 1023 : 0) {
+        struct manifest_replay_result result;
+        assert_true(io_mem_resize(mem, MANIFEST_PATH, size));
+        struct kvs_status status = replay(io_mem_as_io(mem), &result, &count);
+        assert_int_equal(status.code, KVS_CORRUPT);
+    }
+    io_mem_free(mem);
+}
+
+/* Never written from each byte on: within the whole state, which CURRENT proves, it is damage; behind it a torn tail. */
+static void manifest_zeros_from_each_byte_on_are_damage_or_a_torn_tail(void **state)
 {
     (void)state;
     uint64_t ends[4], count;
     struct io_mem *mem = written_disk(3, ends);
     for (uint64_t size = ends[3]; size-- > 0;) {
         struct manifest_replay_result result;
-        assert_true(io_mem_resize(mem, MANIFEST_PATH, size));
+        assert_true(io_mem_damage(mem, MANIFEST_PATH, "", 1, size));
         struct kvs_status status = replay(io_mem_as_io(mem), &result, &count);
-        if (size < ends[0]) {
+        if (size + 8 < ends[0])
             assert_int_equal(status.code, KVS_CORRUPT);
+        if (size < ends[0])
             continue;
-        }
         assert_ok(status);
+        /* A record that ends with padding is whole without it. */
         uint64_t whole = 0;
-        while (whole < 3 && ends[whole + 1] <= size)
+        while (whole < 3 && ends[whole + 1] <= result.end)
             whole++;
+        assert_true(ends[whole] <= size + 8);
         assert_int_equal(count, whole + 1);
-        assert_true(result.cut_bytes <= size - ends[whole]);
+        assert_true(result.cut_bytes == 0 || result.cut_bytes <= size - ends[whole]);
     }
     io_mem_free(mem);
 }
@@ -459,7 +476,8 @@ int main(void)
         cmocka_unit_test(manifest_files_golden),
         cmocka_unit_test(manifest_appended_edits_are_replayed),
         cmocka_unit_test(manifest_any_flipped_bit_is_damage_or_a_torn_tail),
-        cmocka_unit_test(manifest_cut_at_each_byte_is_damage_or_a_torn_tail),
+        cmocka_unit_test(manifest_cut_at_each_byte_is_damage),
+        cmocka_unit_test(manifest_zeros_from_each_byte_on_are_damage_or_a_torn_tail),
         cmocka_unit_test(manifest_current_damaged_is_refused),
         cmocka_unit_test(manifest_foreign_file_is_refused),
         cmocka_unit_test(manifest_folder_without_data_holds_no_database),

@@ -238,7 +238,7 @@ static void tear_manifest(struct io_mem *mem)
     while (bytes[size - 1] == 0)
         size--;
     free(bytes);
-    assert_true(io_mem_resize(mem, "db/MANIFEST-000001", size - 1));
+    assert_true(io_mem_damage(mem, "db/MANIFEST-000001", "", 1, size - 1));
 }
 
 /* If the manifest lost its end, what it does not list may be data: it is set aside. */

@@ -178,7 +178,7 @@ void wal_replay_expect_refusal(struct wal_disk *disk, const struct log_listing *
     assert_int_equal(outcome->status.code, code);
     if (strstr(outcome->text, rule_text) == NULL || strstr(outcome->text, text) == NULL)
         fail_msg("expected rule %d and \"%s\" in: %s", rule, text, outcome->text);
-    assert_non_null(strstr(outcome->text, "next: kvstore_tool verify " WAL_FOLDER));
+    assert_non_null(strstr(outcome->text, "next: kvstore_tool repair --plan " WAL_FOLDER));
     assert_non_null(strstr(outcome->text, "sequence numbers "));
     assert_int_equal(io_mem_call_count(disk->mem), calls_before);
     free(outcome);
