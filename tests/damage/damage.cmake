@@ -1,0 +1,9 @@
+# Damaged databases: each change of a file is followed by opening and reading everything.
+if(KVSTORE_SANITIZE)
+    set(damage_stride 7)
+else()
+    set(damage_stride 1)
+endif()
+kvs_test(NAME damage_small
+    SOURCES damage/small_test.c damage/damage.c damage/oracle.c
+    ROOMS db DEFINITIONS KVS_DAMAGE_STRIDE=${damage_stride} TIMEOUT 300)
