@@ -200,6 +200,9 @@ struct kvs_status mem_file_write(struct io_file *file, const void *data, size_t 
         error = mem_call_step(&call);
     if (error == 0)
         error = write_finish(handle, &write, data, size, offset);
+    /* One that has no memory is over too: later syncs and truncations must not leave it behind as if it were under way. */
+    if (error == ENOMEM && write.change != NULL)
+        mem_change_finish(handle->inode, write.change);
     error = mem_call_end(&call, error);
     if (error != 0)
         return STATUS_ERRNO(error, "cannot write %zu bytes at offset %" PRIu64 " of %s%s", size, offset, handle->path,
