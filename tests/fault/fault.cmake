@@ -1,11 +1,25 @@
 # Fault loops: the Nth call of the disk, or the Nth allocation, fails, for every N.
-kvs_program(NAME fault_io
-    SOURCES fault/fault_io.c fault/fault_case.c fault/fault_history.c fault/fault_scenarios.c fault/fault_steps.c
-    ROOMS db)
+set(fault_sources fault/fault_case.c fault/fault_history.c fault/fault_scenarios.c fault/fault_steps.c)
+kvs_program(NAME fault_io SOURCES fault/fault_io.c ${fault_sources} ROOMS db)
+kvs_program(NAME fault_memory SOURCES fault/fault_memory.c fault/fault_allocator.c ${fault_sources} ROOMS db)
+if(TARGET fault_memory)
+    # A sanitizer's allocator cannot be replaced: there the engine's own calls are wrapped. Wrapping and replacing need plain objects.
+    target_link_options(fault_memory PRIVATE $<$<BOOL:${KVSTORE_LTO_ON}>:-fno-lto>)
+    if(KVSTORE_SANITIZE)
+        target_compile_definitions(fault_memory PRIVATE KVS_FAULT_WRAP)
+        target_link_options(fault_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup)
+    endif()
+endif()
+
+# The usual form takes one of so many cases; the long one takes them all.
 if(KVSTORE_SANITIZE OR NOT CMAKE_BUILD_TYPE STREQUAL "Release")
     set(fault_every 5)
+    set(fault_memory_every 40)
 else()
     set(fault_every 2)
+    set(fault_memory_every 10)
 endif()
 kvs_test(NAME fault_io COMMAND $<TARGET_FILE:fault_io> --every ${fault_every} PROGRAMS fault_io LABELS sim)
 kvs_test(NAME fault_io_all COMMAND $<TARGET_FILE:fault_io> --all --table PROGRAMS fault_io LABELS sim slow)
+kvs_test(NAME fault_memory COMMAND $<TARGET_FILE:fault_memory> --every ${fault_memory_every} PROGRAMS fault_memory LABELS sim)
+kvs_test(NAME fault_memory_all COMMAND $<TARGET_FILE:fault_memory> PROGRAMS fault_memory LABELS sim slow)

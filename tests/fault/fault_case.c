@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_BYTES = 64 << 10, REAL_SECONDS_MAX = 100 };
+enum { TRACE_BYTES = 256 << 10, REAL_SECONDS_MAX = 100 };
 
 /* Simulated time: how often the watch looks, how long a full disk stays full, and what is taken for a hang. */
 #define WATCH_NS UINT64_C(20000000)
@@ -22,6 +22,9 @@ void fault_fail(const struct fault_bench *bench, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    if (bench->is_verbose && bench->mem != NULL)
+        fputs(io_trace_text(bench->trace), stdout);
+    fflush(stdout);
     fprintf(stderr, "fault: ");
     vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -94,7 +97,8 @@ static void bench_up(struct fault_bench *bench, struct io_mem *mem)
     KVS_ASSERT(bench->fault != NULL);
     bench->trace = io_trace_new(io_fault_as_io(bench->fault), TRACE_BYTES);
     KVS_ASSERT(bench->trace != NULL);
-    io_trace_set_calls(bench->trace, IO_CALL_BIT(IO_CALL_SYNC) | IO_CALL_BIT(IO_CALL_DIRECTORY_SYNC));
+    if (!bench->is_verbose)
+        io_trace_set_calls(bench->trace, IO_CALL_BIT(IO_CALL_SYNC) | IO_CALL_BIT(IO_CALL_DIRECTORY_SYNC));
     bench->io = io_trace_as_io(bench->trace);
     bench->options = small_options(bench->what.scenario == NULL ? KVS_SYNC_OS : bench->what.scenario->mode);
     bench->options.log = log_line;
@@ -106,6 +110,8 @@ static void bench_up(struct fault_bench *bench, struct io_mem *mem)
 static struct io_mem *bench_down(struct fault_bench *bench)
 {
     struct io_mem *mem = bench->mem;
+    if (bench->is_verbose)
+        fputs(io_trace_text(bench->trace), stdout);
     io_trace_free(bench->trace);
     io_fault_free(bench->fault);
     io_mem_set_scheduler(mem, NULL);

@@ -167,6 +167,8 @@ bool step_verify(struct fault_bench *bench)
 void fault_check_syncs(struct fault_bench *bench)
 {
     const char *text = io_trace_text(bench->trace);
+    if (bench->is_verbose)
+        fputs(text, stdout);
     for (const char *line = text; *line != '\0';) {
         const char *end = strchr(line, '\n');
         char name[256], again[300];
