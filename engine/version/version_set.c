@@ -187,8 +187,8 @@ static struct kvs_status open_listed(struct version_set *set, struct version_edi
     struct kvs_status status = version_segment_open(&segment, set, &added->meta);
     if (status.code == KVS_NOT_FOUND)
         return STATUS(KVS_CORRUPT,
-                      "%s: expected segment %" PRIu64
-                      ", which the manifest lists, found no such file; nothing was changed",
+                      "%s/%06" PRIu64
+                      ".seg: expected the segment that the manifest lists, found no such file; nothing was changed",
                       set->folder, added->meta.number);
     STATUS_RETURN_IF_ERROR(status);
     status = version_edit_add(edit, added->level, added->run, segment);

@@ -407,6 +407,18 @@ static struct kvs_status note_unlisted(struct replay *replay, struct listed_log 
     return has_news ? log_reader_find_zeros(&log->reader, &end->tail_bytes, 0) : status_ok();
 }
 
+/* Rule 1 for a log that is not listed. */
+static struct kvs_status refuse_unread(const struct replay *replay, struct kvs_status cause)
+{
+    char text[STATUS_TEXT_BYTES];
+    snprintf(
+        text, sizeof text,
+        "%s: refused by replay rule 1 (a log newer than the listed ones cannot be read); nothing was changed; next: "
+        "kvstore_tool repair --plan %s",
+        status_text(cause), replay->options->folder);
+    return status_restore_text(cause, text);
+}
+
 /* A file that is not there any more, or whose making was cut short, says nothing. */
 static struct kvs_status scan_unlisted(struct replay *replay, size_t index)
 {
@@ -418,6 +430,8 @@ static struct kvs_status scan_unlisted(struct replay *replay, size_t index)
         status = note_unlisted(replay, &log, listing.number, &replay->ends[options->count + index]);
     else if (status.code == KVS_CORRUPT || status.code == KVS_NOT_FOUND || status.code == KVS_UNSUPPORTED)
         status = status_ok();
+    if (status.code == KVS_IO)
+        status = refuse_unread(replay, status);
     listed_log_close(&log);
     return status;
 }

@@ -315,7 +315,7 @@ static void version_set_listed_segment_missing_is_refused(void **state)
     world_mount(&world, mem);
     struct kvs_status status = world_open(&world, &recovery);
     assert_int_equal(status.code, KVS_CORRUPT);
-    snprintf(expected, sizeof expected, "segment %lu", (unsigned long)number);
+    snprintf(expected, sizeof expected, "%06lu.seg: expected the segment", (unsigned long)number);
     assert_text_has(status, expected);
     assert_int_equal(io_mem_call_count(mem), calls);
     world_free(&world);
