@@ -169,10 +169,15 @@ static void fill_logs(struct damage_base *base)
 
 struct damage_base *damage_base_new(const struct damage_shape *shape)
 {
+    return damage_base_new_seeded(shape, 1);
+}
+
+struct damage_base *damage_base_new_seeded(const struct damage_shape *shape, uint64_t seed)
+{
     struct damage_base *base = calloc(1, sizeof *base);
     assert_non_null(base);
     base->shape = *shape;
-    base->mem = io_mem_new(1, NULL);
+    base->mem = io_mem_new(seed, NULL);
     assert_non_null(base->mem);
     fill_segments(base);
     fill_logs(base);

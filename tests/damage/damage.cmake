@@ -7,3 +7,5 @@ endif()
 kvs_test(NAME damage_small
     SOURCES damage/small_test.c damage/damage.c damage/oracle.c
     ROOMS db DEFINITIONS KVS_DAMAGE_STRIDE=${damage_stride} TIMEOUT 300)
+kvs_test(NAME damage_exchange SOURCES damage/exchange_test.c damage/damage.c damage/oracle.c ROOMS db)
+kvs_test(NAME damage_rules SOURCES damage/rules_test.c damage/damage.c damage/oracle.c ROOMS db)

@@ -64,6 +64,9 @@ extern const struct damage_shape damage_shapes[];
 extern const size_t damage_shape_count;
 
 struct damage_base *damage_base_new(const struct damage_shape *shape);
+
+/* The same, with other ids in its files: another database. */
+struct damage_base *damage_base_new_seeded(const struct damage_shape *shape, uint64_t seed);
 void damage_base_free(struct damage_base *base);
 
 /* A file of the database, by its name in the folder. data_bytes: without zeros at its end. */
