@@ -151,7 +151,8 @@ static void damage_rule_3_a_missing_durable_record_is_refused(void **state)
     damage_base_free(base);
 }
 
-/* Rule 3, by a log that the manifest forgot. The edit that listed a log is damaged: the log would be unlinked with all that was acknowledged in it. */
+/* Rule 3, by a log that the manifest forgot. The edit that listed a log is damaged: the log would be unlinked with all that was acknowledged in it. (It is rule 2
+ * where the log that was listed before has been unlinked already, which is a matter of time; wal_replay_unlisted_log_proves_that_a_listing_was_lost is not.) */
 static void damage_rule_3_a_log_that_the_manifest_lost_is_refused(void **state)
 {
     (void)state;
@@ -161,14 +162,14 @@ static void damage_rule_3_a_log_that_the_manifest_lost_is_refused(void **state)
     for (size_t i = 0; i < files->count; i++)
         manifest = strncmp(files->files[i].name, "MANIFEST", 8) == 0 ? &files->files[i] : manifest;
     assert_non_null(manifest);
-    /* From the end of the whole state on, which is as long as at the first moment after this open. */
-    bool is_refused = false;
-    for (size_t at = manifest->data_bytes - 1; at > FILE_HEADER_BYTES && !is_refused; at--) {
+    struct oracle_verdict verdict = {.rule = 0};
+    for (size_t at = manifest->data_bytes - 1; at > FILE_HEADER_BYTES && verdict.rule == 0; at--) {
         assert_true(io_mem_damage(base->mem, manifest->path, "", 1, at));
-        is_refused = oracle_judge(base->mem, DAMAGE_FOLDER).rule == 3;
+        verdict = oracle_judge(base->mem, DAMAGE_FOLDER);
     }
-    assert_true(is_refused);
-    expect_refusal(base->mem, io_mem_as_io(base->mem), KVS_CORRUPT, "replay rule 3", first_log(files)->name);
+    assert_true(verdict.rule == 2 || verdict.rule == 3);
+    expect_refusal(base->mem, io_mem_as_io(base->mem), KVS_CORRUPT,
+                   verdict.rule == 3 ? "replay rule 3" : "replay rule 2", ".log");
     damage_files_free(files);
     damage_base_free(base);
 }

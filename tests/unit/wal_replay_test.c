@@ -513,6 +513,38 @@ static void wal_replay_without_a_visitor_only_checks(void **state)
     }
 }
 
+/* The manifest has lost the edit that listed log 2: all that was acknowledged in it would go with the file. Before any record of it was durable, nothing was. */
+static void wal_replay_unlisted_log_proves_that_a_listing_was_lost(void **state)
+{
+    struct wal_disk *disk = *state;
+    static const uint64_t unlisted[] = {2, 3};
+    struct log_replay_report report;
+    struct log_replay_end ends[3];
+    struct log_replay_options options = {.folder = WAL_FOLDER,
+                                         .uuid = wal_uuid,
+                                         .logs = two_logs,
+                                         .count = 1,
+                                         .unlisted = unlisted,
+                                         .unlisted_count = 2};
+    struct kvs_status status = log_replay(disk->io, &report, ends, &options);
+    assert_int_equal(status.code, KVS_CORRUPT);
+    const char *parts[] = {"000002.log: offset ", "replay rule 3", "next: kvstore_tool repair --plan " WAL_FOLDER};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_non_null(strstr(status_text(status), parts[i]));
+
+    struct log_writer *writer = wal_log_new(disk, 3, 100);
+    wal_append(writer, 100, 4, 300);
+    wal_sync(writer);
+    log_writer_close(writer);
+    options.unlisted = unlisted + 1;
+    options.unlisted_count = 1;
+    assert_int_equal(log_replay(disk->io, &report, ends, &options).code, KVS_OK);
+    assert_int_equal(report.next_record, 101);
+    assert_int_equal(report.next_sequence, 301);
+    assert_true(ends[1].tail_offset == 0 && ends[1].tail_bytes > LOG_HEADER_BYTES);
+    assert_int_equal(report.tail_bytes, ends[1].tail_bytes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two_logs, tear_down)
 #define TEST_EMPTY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -523,6 +555,7 @@ int main(void)
         TEST(wal_replay_durable_number_of_the_manifest_proves_the_last_group),
         TEST_EMPTY(wal_replay_no_logs_or_empty_logs_deliver_nothing),
         TEST(wal_replay_rule_1_read_error_is_refused),
+        TEST(wal_replay_unlisted_log_proves_that_a_listing_was_lost),
         TEST(wal_replay_rule_2_missing_log_is_refused),
         TEST(wal_replay_rule_2_log_shorter_than_its_preallocation_is_refused),
         TEST(wal_replay_rule_2_log_shorter_than_its_listed_end_is_refused),
