@@ -41,7 +41,7 @@ static inline struct kvs_slice fuzz_bytes(struct cursor *input, size_t size)
 /* A copy in memory of exactly its size, so that a sanitizer sees the first byte past its end. The caller frees it. */
 static inline uint8_t *fuzz_copy(const void *data, size_t size)
 {
-    uint8_t *copy = malloc(size > 0 ? size : 1);
+    uint8_t *copy = calloc(1, size > 0 ? size : 1);
     if (copy == NULL)
         abort();
     if (size > 0)
