@@ -28,12 +28,16 @@ static void seal_log(struct commit *commit, struct live_log *next)
     KVS_ASSERT(active->state == LOG_ACTIVE);
     active->last = commit->applied;
     active->state = LOG_SEALED;
+    uint64_t last_record;
+    log_writer_end(active->writer, &commit->sealed_log_bytes, &last_record);
     active->newer = next;
     next->before = commit->applied;
     log_writer_begin(next->writer, commit->applied.record + 1);
     commit->active = next;
     if (commit->unlisted == NULL)
         commit->unlisted = next;
+    if (commit->unnoted == NULL)
+        commit->unnoted = next;
 }
 
 /* The new memtable in front of those that the present view has. */

@@ -118,6 +118,14 @@ static void apply_locked(struct commit *commit, const struct kvs_batch *batch, u
     commit->write_bytes += batch->user_bytes;
 }
 
+/* What is preallocated is nearly used up. */
+static bool needs_piece(const struct commit *commit)
+{
+    uint64_t allocated_bytes = log_writer_allocated_bytes(commit->active->writer);
+    uint64_t left_bytes = log_writer_room(commit->active->writer).piece_bytes;
+    return left_bytes < commit->options.piece_bytes / 2 || left_bytes < allocated_bytes / 8;
+}
+
 /* What follows an application: clocks and wake-ups that others wait for. */
 static void after_apply_locked(struct commit *commit)
 {
@@ -131,8 +139,7 @@ static void after_apply_locked(struct commit *commit)
         commit->upkeep_dozes = false;
         commit->hooks.upkeep(commit->hooks.context);
     }
-    if (!commit->piece_wanted &&
-        log_writer_room(commit->active->writer).piece_bytes < commit->options.piece_bytes / 2) {
+    if (!commit->piece_wanted && needs_piece(commit)) {
         commit->piece_wanted = true;
         commit->hooks.upkeep(commit->hooks.context);
     }
@@ -224,7 +231,10 @@ static struct kvs_status refuse_locked(struct commit *commit, enum admission rea
         commit->ready_at_ns = until_ns;
     if (reason == WAIT_BUFFER)
         commit->drain_bytes = record_bytes > commit->drain_bytes ? record_bytes : commit->drain_bytes;
-    io_condition_signal(reason == WAIT_SYNC ? &commit->syncer.wake : &commit->writer.wake);
+    if (reason == WAIT_SYNC)
+        io_condition_signal(&commit->syncer.wake);
+    else
+        log_thread_ready_locked(commit); /* there is a new time to look */
     return STATUS(KVS_BUSY, "the write is not admitted at this moment");
 }
 

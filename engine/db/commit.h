@@ -5,7 +5,8 @@
  *           the log: when every record up to a number has reached what the sync mode asks, the number becomes visible.
  *
  *              applied >= written >= durable       (positions in the log; each only grows)
- *              published = durable in mode always, else written; never beyond the last record of a log whose successor is not yet listed in the manifest
+ *              published = durable in mode always, else written; never beyond the last record of a log whose successor the manifest does not list yet
+ *              (in mode os: has no listing of, written; the sync of it is waited for by who asks for durability)
  *
  *           Two roles drive the log, each held by one thread at a time, taken and given back under the commit lock, exercised outside it: the write role (pwrite of the
  *           buffered bytes) and the sync role (fdatasync). Whoever waits for a number takes a free role and does the work for all: group commit.
@@ -145,7 +146,8 @@ struct commit {
     struct live_log *writing_log, *syncing_log; /* the oldest logs not written, not synced, to their end */
     struct live_log *syncing_now;               /* the log of the sync that is under way */
     struct live_log *unlisted;                  /* the oldest log that the manifest does not list yet; NULL: none */
-    struct memtable *memtable;                  /* takes insertions; the view holds the reference */
+    struct live_log *unnoted;  /* the oldest whose listing is not even written: unlisted, or newer; NULL: none */
+    struct memtable *memtable; /* takes insertions; the view holds the reference */
     struct sealed_table *sealed_oldest, *sealed_newest;
     uint32_t sealed_count;
     uint64_t sealed_bytes;
@@ -153,6 +155,7 @@ struct commit {
     struct prepared_log prepared;  /* prepared.log NULL: none */
     size_t wanted_table_bytes;     /* what the next memtable must hold for a batch that waits for it */
     uint64_t wanted_piece_bytes;   /* and the active log's next piece */
+    uint64_t sealed_log_bytes;     /* what the last log that was sealed held: the next is likely to grow as large */
     bool piece_wanted;             /* the active log's preallocated piece is running out */
 
     struct pace pace;

@@ -32,6 +32,9 @@ KVS_MUST_USE struct kvs_status admission_make_buffer_room_locked(struct commit *
 /* Whether the active memtable was sealed and replaced by the prepared one. */
 bool rotate_locked(struct commit *commit);
 
+/* What a power cut leaves: durable in logs that are listed. */
+uint64_t log_durable_locked(const struct commit *commit);
+
 /* Whether everything up to sequence has reached the level. */
 bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs_level level);
 
@@ -46,6 +49,9 @@ void log_sync_step_locked(struct commit *commit);
 
 /* At close: a flush that the log waits for meets a full disk, so that it is not waited for any longer. */
 bool commit_gives_up_flush_locked(const struct commit *commit);
+
+/* Wake a log thread that is free to look after callers that were answered BUSY. */
+void log_thread_ready_locked(struct commit *commit);
 
 /* Wake the log threads that have requests. */
 void log_thread_progress_locked(struct commit *commit);

@@ -13,10 +13,19 @@ static bool needs_sync(const struct commit *commit, enum kvs_level level)
     return level == KVS_DURABLE || commit->options.mode == KVS_SYNC_ALWAYS;
 }
 
+uint64_t log_durable_locked(const struct commit *commit)
+{
+    /* What is durable in a log that is not listed is not there for who recovers. */
+    uint64_t durable = commit->durable.sequence;
+    if (commit->unlisted != NULL && durable > commit->unlisted->before.sequence)
+        durable = commit->unlisted->before.sequence;
+    return durable;
+}
+
 bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs_level level)
 {
     uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
-    return published >= sequence && (level == KVS_PUBLISHED || commit->durable.sequence >= sequence);
+    return published >= sequence && (level == KVS_PUBLISHED || log_durable_locked(commit) >= sequence);
 }
 
 /* Wake the callers whose numbers have been reached, or all after a failure; and of the others one for each role that is free and that would help it. */
@@ -39,12 +48,14 @@ static void wake_waiters(struct commit *commit)
 void commit_publish_locked(struct commit *commit)
 {
     struct position reached = commit->options.mode == KVS_SYNC_ALWAYS ? commit->durable : commit->written;
-    if (commit->unlisted != NULL && reached.sequence > commit->unlisted->before.sequence)
-        reached = commit->unlisted->before;
+    /* Mode os promises what is written, of the list of logs as well: there publication waits for no sync. */
+    const struct live_log *unknown = commit->options.mode == KVS_SYNC_OS ? commit->unnoted : commit->unlisted;
+    if (unknown != NULL && reached.sequence > unknown->before.sequence)
+        reached = unknown->before;
     /* Release: who sees the number sees the entries up to it. */
     if (reached.sequence > atomic_load_explicit(&commit->published, memory_order_relaxed))
         atomic_store_explicit(&commit->published, reached.sequence, memory_order_release);
-    atomic_store_explicit(&commit->durable_sequence, commit->durable.sequence, memory_order_relaxed);
+    atomic_store_explicit(&commit->durable_sequence, log_durable_locked(commit), memory_order_relaxed);
     io_condition_broadcast(&commit->progress);
     wake_waiters(commit);
     log_thread_progress_locked(commit);

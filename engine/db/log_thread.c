@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* Callers that wait for the pace are told by the writer, or this much later by the syncer: a write may hold the writer up. */
+#define READY_GRACE_NS UINT64_C(5000000)
+
 void log_thread_progress_locked(struct commit *commit)
 {
     if (commit->writer.requests != NULL || commit->drain_bytes != 0)
@@ -10,11 +13,18 @@ void log_thread_progress_locked(struct commit *commit)
         io_condition_signal(&commit->syncer.wake);
 }
 
+void log_thread_ready_locked(struct commit *commit)
+{
+    io_condition_signal(&commit->writer.wake);
+    if (commit->writing || commit->syncing) /* perhaps by the writer */
+        io_condition_signal(&commit->syncer.wake);
+}
+
 void log_thread_room_locked(struct commit *commit)
 {
     if (commit->ready != NULL) {
         commit->ready_now = true;
-        io_condition_signal(&commit->writer.wake);
+        log_thread_ready_locked(commit);
     }
 }
 
@@ -46,8 +56,8 @@ static bool answer_locked(struct log_thread *thread)
         return false;
     struct kvs_status failure = !commit_has_failed_locked(commit) ? status_ok() : commit_unknown_locked(commit);
     uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
-    uint64_t reached =
-        thread->level == KVS_DURABLE && commit->durable.sequence < published ? commit->durable.sequence : published;
+    uint64_t durable = log_durable_locked(commit);
+    uint64_t reached = thread->level == KVS_DURABLE && durable < published ? durable : published;
     io_mutex_unlock(&commit->lock);
     while (answered != NULL) {
         struct sync_request *next = answered->next;
@@ -140,7 +150,7 @@ static bool work_locked(struct log_thread *thread)
     struct commit *commit = thread->commit;
     if (answer_locked(thread))
         return true;
-    if (thread == &commit->writer && (drain_locked(commit) || call_ready_locked(commit)))
+    if (call_ready_locked(commit) || (thread == &commit->writer && drain_locked(commit)))
         return true;
     if (thread == &commit->syncer && interval_sync_locked(commit))
         return true;
@@ -171,11 +181,12 @@ static uint64_t next_look_ns(const struct log_thread *thread)
     bool is_interval_due = !is_writer && commit->options.mode == KVS_SYNC_INTERVAL && commit->unsynced_since_ns != 0;
     bool wants_write = thread->requests != NULL || (is_writer && commit->drain_bytes != 0) || is_interval_due;
     uint64_t look_ns = wants_write && !commit->writing ? commit->full_until_ns : 0;
+    uint64_t ready_at_ns = commit->ready == NULL ? 0 : commit->ready_at_ns;
     if (is_writer)
-        return commit->ready == NULL ? look_ns : sooner(look_ns, commit->ready_at_ns);
+        return sooner(look_ns, ready_at_ns);
     if (look_ns == 0 && is_interval_due && !commit->syncing && commit->full_until_ns == 0)
         look_ns = commit->unsynced_since_ns + commit->options.interval_ns;
-    return look_ns;
+    return ready_at_ns == 0 ? look_ns : sooner(look_ns, ready_at_ns + READY_GRACE_NS);
 }
 
 static void log_thread_body(void *argument)

@@ -266,8 +266,9 @@ static struct kvs_status recover_for_writing(struct recovery *recovery, const st
     }
     struct prepared_log made;
     /* Whatever is written again goes into this one log, however many memtables it fills. */
-    uint64_t again_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0;
-    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, db->table_bytes, again_bytes));
+    struct prepare_sizes sizes = {.table_bytes = db->table_bytes,
+                                  .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0};
+    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, &sizes));
     struct kvs_status status = begin_log(recovery, state, &made);
     view_unref(made.view);
     free(made.seal);

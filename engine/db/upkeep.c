@@ -62,6 +62,26 @@ static struct kvs_status compose_log_edit_locked(struct kvs_db *db, struct manif
     return status_ok();
 }
 
+/* Logs that the manifest is being made to list, by an edit that is written and not synced. */
+struct noting {
+    struct kvs_db *db;
+    size_t count;
+};
+
+/* Under the edit mutex, which is before the commit lock. */
+static void note_written(void *context)
+{
+    const struct noting *noting = context;
+    struct commit *commit = &noting->db->commit;
+    io_mutex_lock(&commit->lock);
+    struct live_log *log = commit->unlisted;
+    for (size_t i = 0; i < noting->count; i++)
+        log = log->newer;
+    commit->unnoted = log;
+    commit_publish_locked(commit);
+    io_mutex_unlock(&commit->lock);
+}
+
 /* The edit is durable: publication may pass the listed logs, and ended ones need no writer. Only upkeep adds to the list, and rotation only appends to the chain,
  * so what the edit listed are the first of the unlisted. */
 static void note_listed_locked(struct kvs_db *db, struct log_writer *ended[ENDED_MAX], const struct manifest_edit *edit)
@@ -103,6 +123,9 @@ static struct kvs_status install_log_edit_locked(struct kvs_db *db)
     version_edit_init(&edit);
     workers_begin_log_edit_locked(db);
     struct kvs_status status = compose_log_edit_locked(db, &edit.manifest);
+    struct noting noting = {.db = db, .count = edit.manifest.logs_added_count};
+    edit.written = note_written;
+    edit.written_context = &noting;
     io_mutex_unlock(&commit->lock);
     if (status_is_ok(status))
         status = version_set_install(db->versions, &edit, NULL, NULL);
@@ -125,18 +148,30 @@ static struct kvs_status install_log_edit_locked(struct kvs_db *db)
 
 /* ---- The next log and memtable ---- */
 
-struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes,
-                                 uint64_t log_bytes)
+/* With less at once where the disk is too full for what the log is likely to need. */
+static struct kvs_status create_log(struct kvs_db *db, struct live_log *log, struct log_writer_options *options)
+{
+    struct kvs_status status = log_writer_create(&log->writer, db->io, db->path, options);
+    if (status.code == KVS_NO_SPACE && options->first_bytes != 0) {
+        options->first_bytes = 0;
+        status = log_writer_create(&log->writer, db->io, db->path, options);
+    }
+    return status;
+}
+
+struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, const struct prepare_sizes *sizes)
 {
     struct prepared_log made = {.log = calloc(1, sizeof *made.log), .seal = calloc(1, sizeof *made.seal)};
-    uint64_t capacity = table_bytes > db->table_bytes ? table_bytes : db->table_bytes;
+    uint64_t capacity = sizes->table_bytes > db->table_bytes ? sizes->table_bytes : db->table_bytes;
     struct log_writer_options options = {
         .number = version_set_new_number(db->versions),
         .uuid = version_set_uuid(db->versions),
-        .capacity_bytes = 2 * capacity + log_bytes,
+        .capacity_bytes = 2 * capacity + sizes->log_bytes,
         .piece_bytes = db->commit.options.piece_bytes,
         .buffer_bytes = db->commit.options.buffer_bytes,
     };
+    if (sizes->first_bytes > options.piece_bytes)
+        options.first_bytes = smaller(sizes->first_bytes, options.capacity_bytes);
     struct kvs_status status = status_ok();
     made.view = view_new(db->commit.options.sealed_max + 2);
     if (made.log == NULL || made.seal == NULL || made.view == NULL)
@@ -145,7 +180,7 @@ struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepare
         status = memtable_new(&made.memtable, capacity, &db->budget);
     cache_yield(db->cache); /* blocks make room for what the memtable will take */
     if (status_is_ok(status))
-        status = log_writer_create(&made.log->writer, db->io, db->path, &options);
+        status = create_log(db, made.log, &options);
     if (status_is_ok(status))
         status = io_directory_sync(db->io, db->path, SYNC_LOG_DIRECTORY);
     if (!status_is_ok(status)) {
@@ -189,12 +224,13 @@ static bool prepare_locked(struct upkeep *upkeep)
         return false;
     if (is_small)
         commit->prepared = (struct prepared_log){0};
-    uint64_t table_bytes = commit->wanted_table_bytes + memtable_cost(0, 0);
+    struct prepare_sizes sizes = {.table_bytes = commit->wanted_table_bytes + memtable_cost(0, 0),
+                                  .first_bytes = commit->sealed_log_bytes + commit->sealed_log_bytes / 4};
     struct prepared_log made;
     io_mutex_unlock(&commit->lock);
     if (is_small)
         discard_prepared(db, &old);
-    struct kvs_status status = upkeep_prepare(db, &made, table_bytes, 0);
+    struct kvs_status status = upkeep_prepare(db, &made, &sizes);
     io_mutex_lock(&commit->lock);
     if (status_is_ok(status))
         commit->prepared = made;
@@ -209,7 +245,10 @@ static bool extend_locked(struct upkeep *upkeep)
         return false;
     /* Only this thread ends and closes logs, so the writer lives as long as this call. */
     struct log_writer *writer = commit->active->writer;
-    uint64_t more_bytes = commit->wanted_piece_bytes;
+    uint64_t more_bytes = commit->wanted_piece_bytes, allocated_bytes = log_writer_allocated_bytes(writer);
+    /* Twice as much, as long as the log may grow as large: each extension holds up the log's writes while the file system is busy. */
+    if (more_bytes < allocated_bytes && log_writer_room(writer).capacity_bytes > allocated_bytes)
+        more_bytes = allocated_bytes;
     io_mutex_unlock(&commit->lock);
     struct kvs_status status = log_writer_extend(writer, more_bytes);
     io_mutex_lock(&commit->lock);
@@ -287,17 +326,6 @@ static bool reclaim_locked(struct kvs_db *db)
     views_reclaim(retired);
     io_mutex_lock(&db->commit.lock);
     return true;
-}
-
-static void delete_obsolete_locked(struct kvs_db *db)
-{
-    if (version_set_obsolete_count(db->versions) == 0 || commit_has_failed_locked(&db->commit))
-        return;
-    io_mutex_unlock(&db->commit.lock);
-    struct kvs_status status = version_set_delete_obsolete(db->versions);
-    if (!status_is_ok(status))
-        db_log(db, KVS_LOG_WARNING, "obsolete files stay for now: %s", status_text(status));
-    io_mutex_lock(&db->commit.lock);
 }
 
 /* ---- The clock ---- */
@@ -384,7 +412,7 @@ static bool round_locked(struct upkeep *upkeep)
         return true;
     if (bury_logs_locked(db) || reclaim_locked(db))
         return true;
-    delete_obsolete_locked(db);
+    workers_want_janitor_locked(db);
     tick_locked(upkeep);
     return false;
 }

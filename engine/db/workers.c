@@ -13,6 +13,7 @@ void workers_init(struct kvs_db *db)
     struct workers *workers = &db->workers;
     worker_init(&workers->upkeep, db->io);
     worker_init(&workers->flush, db->io);
+    worker_init(&workers->janitor, db->io);
     for (int i = 0; i < COMPACTION_THREADS; i++) {
         worker_init(&workers->compaction[i], db->io);
         workers->compaction[i].db = db;
@@ -30,6 +31,7 @@ void workers_fini(struct kvs_db *db)
     io_mutex_fini(&workers->pick_lock);
     for (int i = 0; i < COMPACTION_THREADS; i++)
         io_condition_fini(&workers->compaction[i].wake);
+    io_condition_fini(&workers->janitor.wake);
     io_condition_fini(&workers->flush.wake);
     io_condition_fini(&workers->upkeep.wake);
 }
@@ -47,6 +49,8 @@ struct kvs_status workers_start(struct kvs_db *db)
     struct kvs_status status = start(db, &db->workers.upkeep, "kvs-upkeep", upkeep_body, db);
     if (status_is_ok(status))
         status = start(db, &db->workers.flush, "kvs-flush", flush_body, db);
+    if (status_is_ok(status))
+        status = start(db, &db->workers.janitor, "kvs-janitor", janitor_body, db);
     for (int i = 0; i < COMPACTION_THREADS && status_is_ok(status); i++)
         status = start(db, &db->workers.compaction[i], "kvs-compact", compaction_body, &db->workers.compaction[i]);
     return status;
@@ -67,6 +71,7 @@ void workers_stop(struct kvs_db *db)
     workers->stopping = true;
     io_condition_broadcast(&workers->upkeep.wake);
     io_condition_broadcast(&workers->flush.wake);
+    io_condition_broadcast(&workers->janitor.wake);
     for (int i = 0; i < COMPACTION_THREADS; i++)
         io_condition_broadcast(&workers->compaction[i].wake);
     io_condition_broadcast(&workers->done);
@@ -74,6 +79,7 @@ void workers_stop(struct kvs_db *db)
     for (int i = 0; i < COMPACTION_THREADS; i++)
         join(&workers->compaction[i]);
     join(&workers->flush);
+    join(&workers->janitor);
     join(&workers->upkeep);
 }
 
@@ -95,12 +101,18 @@ void workers_want_flush(void *context)
     want(&db->workers.flush);
 }
 
+void workers_want_janitor_locked(struct kvs_db *db)
+{
+    if (version_set_obsolete_count(db->versions) != 0 && !commit_has_failed_locked(&db->commit))
+        want(&db->workers.janitor);
+}
+
 void workers_note_unref(struct kvs_db *db)
 {
     if (db->options.read_only || version_set_obsolete_count(db->versions) == 0 || version_set_is_poisoned(db->versions))
         return;
     io_mutex_lock(&db->commit.lock);
-    workers_want_upkeep(db);
+    workers_want_janitor_locked(db);
     io_mutex_unlock(&db->commit.lock);
 }
 

@@ -1,8 +1,9 @@
-/* workers.h -- the threads behind the pipeline: upkeep, flush, compaction.
+/* workers.h -- the threads behind the pipeline: upkeep, flush, compaction, janitor.
  *
- * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views and obsolete files,
- *                       feeds the pace, and notes the durable record in the manifest when the database is idle
+ * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views, feeds the pace,
+ *                       and notes the durable record in the manifest when the database is idle
  *           flush       makes a run of level 0 of the sealed memtables, and drops their logs
+ *           janitor     unlinks obsolete files
  *           compaction  keeps the levels in shape; carries out kvs_compact
  * Threads   Flags and results under commit.lock; a worker's own state belongs to its thread.
  * Failure   NO_SPACE and NO_MEMORY are tried again. What poisons the manifest, or makes a flush impossible, poisons the pipeline (commit_poison): reads go on.
@@ -37,7 +38,7 @@ struct worker {
  * compact_asked       tickets of kvs_compact given out, and served: commit lock; done wakes them
  * compact_failure     why compaction has stopped */
 struct workers {
-    struct worker upkeep, flush, compaction[COMPACTION_THREADS];
+    struct worker upkeep, flush, janitor, compaction[COMPACTION_THREADS];
     struct io_mutex pick_lock; /* one thread picks at a time; taken before commit.lock, never held across I/O */
     uint64_t *busy;            /* pick_lock: segments that are inputs of jobs under way, ascending */
     size_t busy_count, busy_capacity;
@@ -69,7 +70,10 @@ void workers_stop(struct kvs_db *db);
 void workers_want_upkeep(void *context);
 void workers_want_flush(void *context);
 
-/* A reader has let go of a view: if it was the last to hold some files that are dropped, upkeep unlinks them. Takes the commit lock then. */
+/* Wake the janitor if there are files to unlink. */
+void workers_want_janitor_locked(struct kvs_db *db);
+
+/* A reader has let go of a view: if it was the last to hold some files that are dropped, the janitor unlinks them. Takes the commit lock then. */
 void workers_note_unref(struct kvs_db *db);
 void workers_want_compaction(struct kvs_db *db);
 
@@ -82,6 +86,7 @@ KVS_MUST_USE struct kvs_status workers_compact_all(struct kvs_db *db);
 /* The bodies, one file each. */
 void upkeep_body(void *db);
 void flush_body(void *db);
+void janitor_body(void *db);
 void compaction_body(void *worker);
 
 /* Sleep until the worker is wanted, the time has come (0: never) or all stop; clears the wish. Commit lock. */
@@ -91,11 +96,21 @@ void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until
 void workers_begin_log_edit_locked(struct kvs_db *db);
 void workers_end_log_edit_locked(struct kvs_db *db);
 
-/* Prepare the next log and memtable, durable in name; used by upkeep and by open. table_bytes, log_bytes: what they must hold at least.
- * Errors: NO_SPACE, NO_MEMORY, IO. */
+/* What the next memtable and log are made for.
+ *
+ * table_bytes  what the memtable must hold at least
+ * log_bytes    what the log must hold beyond what fills the memtable
+ * first_bytes  what is to be preallocated at once, if there is room and the log may grow as large; 0: one piece */
+struct prepare_sizes {
+    uint64_t table_bytes;
+    uint64_t log_bytes;
+    uint64_t first_bytes;
+};
+
+/* Prepare the next log and memtable, durable in name; used by upkeep and by open. Errors: NO_SPACE, NO_MEMORY, IO. */
 struct prepared_log;
-KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, uint64_t table_bytes,
-                                              uint64_t log_bytes);
+KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared,
+                                              const struct prepare_sizes *sizes);
 
 /* At close, threads joined: remove the prepared log, and list the ends of the others, so that the next open knows all of them to be durable.
  * Errors: those of an install; the database is whole all the same. */

@@ -104,7 +104,7 @@ static void count_framed(struct manifest *manifest)
     manifest->last_record++;
 }
 
-struct kvs_status manifest_append(struct manifest *manifest, const struct manifest_edit *edit)
+struct kvs_status manifest_write(struct manifest *manifest, const struct manifest_edit *edit)
 {
     if (manifest->is_poisoned)
         return poisoned(manifest);
@@ -112,13 +112,28 @@ struct kvs_status manifest_append(struct manifest *manifest, const struct manife
     STATUS_RETURN_IF_ERROR(make_room(manifest, manifest->record.size));
     struct kvs_status status = write_framed(manifest);
     if (status_is_ok(status))
-        status = io_file_sync(manifest->file, SYNC_MANIFEST_EDIT);
+        return status_ok();
+    manifest_poison(manifest, status);
+    return poisoned(manifest);
+}
+
+struct kvs_status manifest_sync(struct manifest *manifest)
+{
+    if (manifest->is_poisoned)
+        return poisoned(manifest);
+    struct kvs_status status = io_file_sync(manifest->file, SYNC_MANIFEST_EDIT);
     if (!status_is_ok(status)) {
         manifest_poison(manifest, status);
         return poisoned(manifest);
     }
     count_framed(manifest);
     return status_ok();
+}
+
+struct kvs_status manifest_append(struct manifest *manifest, const struct manifest_edit *edit)
+{
+    STATUS_RETURN_IF_ERROR(manifest_write(manifest, edit));
+    return manifest_sync(manifest);
 }
 
 /* ---- A new manifest ---- */

@@ -92,6 +92,11 @@ KVS_MUST_USE struct kvs_status manifest_create(struct io *io, struct manifest **
                                                const uint8_t uuid[FILE_UUID_BYTES], uint64_t number,
                                                uint64_t first_record, const struct manifest_edit *edits, size_t count);
 
+/* The two halves of manifest_append: write an edit behind the others, which a kill of the process does not undo; and sync it. Nothing comes in between.
+ * Errors: those of manifest_append. */
+KVS_MUST_USE struct kvs_status manifest_write(struct manifest *manifest, const struct manifest_edit *edit);
+KVS_MUST_USE struct kvs_status manifest_sync(struct manifest *manifest);
+
 /* Append an edit and sync it. Errors: NO_SPACE, NO_MEMORY, IO, TOO_LARGE (nothing was written), POISONED. */
 KVS_MUST_USE struct kvs_status manifest_append(struct manifest *manifest, const struct manifest_edit *edit);
 

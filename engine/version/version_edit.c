@@ -9,6 +9,8 @@ void version_edit_init(struct version_edit *edit)
     manifest_edit_init(&edit->manifest);
     edit->opened = NULL;
     edit->opened_count = 0;
+    edit->written = NULL;
+    edit->written_context = NULL;
 }
 
 void version_edit_fini(struct version_edit *edit)

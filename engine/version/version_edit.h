@@ -10,11 +10,17 @@
 #include "format/manifest_edit.h"
 #include "version/version_segment.h"
 
-/* opened  referenced; those of the added segments that no version has yet */
+/* An edit is in the manifest file, where a kill of the process leaves it, and its sync has not begun. Under the set's edit_mutex. */
+typedef void version_written_hook(void *context);
+
+/* opened   referenced; those of the added segments that no version has yet
+ * written  called with its context when the edit is installed; NULL: nobody */
 struct version_edit {
     struct manifest_edit manifest;
     struct version_segment **opened;
     size_t opened_count;
+    version_written_hook *written;
+    void *written_context;
 };
 
 void version_edit_init(struct version_edit *edit);

@@ -429,9 +429,15 @@ static void switch_to(struct version_set *set, struct install *install, const st
     }
 }
 
-static struct kvs_status append_locked(struct version_set *set, const struct manifest_edit *edit)
+/* written  may be NULL */
+static struct kvs_status append_locked(struct version_set *set, const struct manifest_edit *edit,
+                                       version_written_hook *written, void *context)
 {
-    struct kvs_status status = manifest_append(set->manifest, edit);
+    struct kvs_status status = manifest_write(set->manifest, edit);
+    if (status_is_ok(status) && written != NULL)
+        written(context);
+    if (status_is_ok(status))
+        status = manifest_sync(set->manifest);
     if (status.code == KVS_POISONED)
         mark_poisoned(set);
     return status;
@@ -442,7 +448,7 @@ static struct kvs_status install_locked(struct version_set *set, struct install 
 {
     STATUS_RETURN_IF_ERROR(prepare(set, install, edit));
     edit->manifest.numbers.next_file_number = atomic_load_explicit(&set->next_number, memory_order_relaxed);
-    STATUS_RETURN_IF_ERROR(append_locked(set, &edit->manifest));
+    STATUS_RETURN_IF_ERROR(append_locked(set, &edit->manifest, edit->written, edit->written_context));
     switch_to(set, install, &edit->manifest, manifest_last_record(set->manifest));
     if (publish != NULL)
         publish(context, set->current);
@@ -468,5 +474,5 @@ struct kvs_status version_set_append_empty_locked(struct version_set *set)
     struct manifest_edit edit;
     manifest_edit_init(&edit);
     edit.numbers.next_file_number = atomic_load_explicit(&set->next_number, memory_order_relaxed);
-    return append_locked(set, &edit);
+    return append_locked(set, &edit, NULL, NULL);
 }

@@ -118,7 +118,7 @@ uint64_t version_set_new_number(struct version_set *set);
 /* Called when an edit is durable and its version is current, before the next edit can be. version is borrowed. Under edit_mutex. */
 typedef void version_publish_hook(void *context, struct version *version);
 
-/* Make an edit durable and its version current: build the version, append to the manifest, sync, swap, call publish (may be NULL).
+/* Make an edit durable and its version current: build the version, append to the manifest (edit->written), sync, swap, call publish (may be NULL).
  * next_file_number is filled in here. The edit is the caller's to fini, on success and failure alike. Waits for other installs. May write
  * the manifest anew when it has grown.
  *

@@ -125,19 +125,19 @@ static struct kvs_status init_memory(struct log_writer *writer, struct io *io, c
 }
 
 /* Preallocate before writing, so that a full disk is met here. */
-static struct kvs_status init_file(struct log_writer *writer, const uint8_t *uuid)
+static struct kvs_status init_file(struct log_writer *writer, const uint8_t *uuid, uint64_t first_bytes)
 {
     uint8_t bytes[LOG_HEADER_BYTES];
     struct log_header header = {
         .identity = {.type = FILE_LOG, .file_id = writer->file_id, .number = writer->number},
-        .preallocated_bytes = writer->piece_bytes,
+        .preallocated_bytes = first_bytes,
     };
     memcpy(header.identity.uuid, uuid, FILE_UUID_BYTES);
     log_header_encode(bytes, &header);
-    STATUS_RETURN_IF_ERROR(io_file_preallocate(writer->file, 0, writer->piece_bytes));
+    STATUS_RETURN_IF_ERROR(io_file_preallocate(writer->file, 0, first_bytes));
     STATUS_RETURN_IF_ERROR(io_file_write(writer->file, bytes, sizeof bytes, 0));
     STATUS_RETURN_IF_ERROR(io_file_sync(writer->file, SYNC_LOG_HEADER));
-    atomic_store_explicit(&writer->preallocated_bytes, writer->piece_bytes, memory_order_release);
+    atomic_store_explicit(&writer->preallocated_bytes, first_bytes, memory_order_release);
     return status_ok();
 }
 
@@ -154,7 +154,8 @@ static struct kvs_status remove_keeping_failure(struct io *io, const char *path,
 struct kvs_status log_writer_create(struct log_writer **writer_out, struct io *io, const char *folder,
                                     const struct log_writer_options *options)
 {
-    KVS_ASSERT(options->piece_bytes >= LOG_HEADER_BYTES && options->buffer_bytes >= LOG_RECORD_HEADER_BYTES);
+    uint64_t first_bytes = options->first_bytes != 0 ? options->first_bytes : options->piece_bytes;
+    KVS_ASSERT(first_bytes >= LOG_HEADER_BYTES && options->buffer_bytes >= LOG_RECORD_HEADER_BYTES);
     char path[IO_PATH_BYTES];
     STATUS_RETURN_IF_ERROR(file_name_path(path, folder, FILE_LOG, options->number));
     struct log_writer *writer = calloc(1, sizeof *writer);
@@ -170,7 +171,7 @@ struct kvs_status log_writer_create(struct log_writer **writer_out, struct io *i
     status = io_file_open(io, &writer->file, path, IO_OPEN_CREATE);
     if (!status_is_ok(status))
         goto out;
-    status = init_file(writer, options->uuid);
+    status = init_file(writer, options->uuid, first_bytes);
     if (!status_is_ok(status)) {
         status = remove_keeping_failure(io, path, status);
         goto out;

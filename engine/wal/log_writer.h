@@ -26,17 +26,19 @@ struct log_writer;
 /* number          of the file
  * uuid            the database's; FILE_UUID_BYTES, copied
  * capacity_bytes  where the file counts as full and the next one is due; a log without records takes any one record
- * piece_bytes     how much is preallocated at a time: the first piece by create, the others by extend
+ * first_bytes     how much create preallocates; 0: one piece. Extending a log holds up its writes while the file system is busy, creating it does not
+ * piece_bytes     how much extend preallocates at a time
  * buffer_bytes    of each of the two buffers */
 struct log_writer_options {
     uint64_t number;
     const uint8_t *uuid;
     uint64_t capacity_bytes;
+    uint64_t first_bytes;
     uint64_t piece_bytes;
     size_t buffer_bytes;
 };
 
-/* Create the file, preallocate its first piece, write its header and sync it (SYNC_LOG_HEADER). Its name is not durable before the caller
+/* Create the file, preallocate its first bytes, write its header and sync it (SYNC_LOG_HEADER). Its name is not durable before the caller
  * syncs the folder (SYNC_LOG_DIRECTORY). Nothing is left behind on failure.
  *
  * writer  out: close with log_writer_close. Records are taken after log_writer_begin.

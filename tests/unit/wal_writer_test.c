@@ -175,6 +175,22 @@ static void wal_writer_room_tells_what_is_missing(void **state)
     log_writer_close(writer);
 }
 
+/* A log that will be filled is preallocated before it is used: extending it later would hold up its writes. */
+static void wal_writer_create_with_first_bytes_preallocates_them_all(void **state)
+{
+    struct wal_disk *disk = *state;
+    struct log_writer *writer = NULL;
+    struct log_writer_options options = sample_options();
+    options.first_bytes = 7000;
+    assert_int_equal(log_writer_create(&writer, disk->io, WAL_FOLDER, &options).code, KVS_OK);
+    log_writer_begin(writer, 1);
+    assert_int_equal(log_writer_allocated_bytes(writer), 7000);
+    assert_int_equal(log_writer_room(writer).piece_bytes, 7000 - LOG_HEADER_BYTES);
+    assert_int_equal(log_writer_extend(writer, 1).code, KVS_OK);
+    assert_int_equal(log_writer_allocated_bytes(writer), 7000 + 4096);
+    log_writer_close(writer);
+}
+
 /* A full disk is met before a write is admitted; the log goes on when there is room again. */
 static void wal_writer_extend_on_a_full_disk_leaves_the_log_usable(void **state)
 {
@@ -506,6 +522,7 @@ int main(void)
         TEST(wal_writer_write_of_nothing_calls_nothing),
         TEST(wal_writer_appends_beside_a_write_follow_it),
         TEST(wal_writer_room_tells_what_is_missing),
+        TEST(wal_writer_create_with_first_bytes_preallocates_them_all),
         TEST(wal_writer_extend_on_a_full_disk_leaves_the_log_usable),
         TEST(wal_writer_write_on_a_full_disk_is_repeated_in_place),
         TEST(wal_writer_failed_sync_poisons_for_good),
