@@ -5,9 +5,11 @@
 #include "log/log.h"
 #include "net/loop.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -104,7 +106,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
             connection_drop(connection, size == UV_ENOBUFS ? "no memory for its request" : NULL);
             return;
         }
-        session->is_ended = true;
+        session->is_ended = connection->is_deserted = true;
     } else {
         byte_buffer_commit(&session->input, (size_t)size);
         connection->input_ms = uv_now(stream->loop);
@@ -210,7 +212,7 @@ static void linger(struct connection *connection)
     connection->state = CONNECTION_LINGERING;
     connection->linger_ms = uv_now(&connection->loop->uv);
     connection->shutdown.data = connection;
-    if (connection->session.is_ended ||
+    if (connection->is_deserted ||
         uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->socket, on_shut_down) != 0)
         close_socket(connection);
     else
@@ -351,12 +353,37 @@ void connection_submit(struct connection *connection)
     connection->is_working = true;
 }
 
+/* Takes what lies in the socket, as far as a client may run ahead anyway: its loop may not have come to read it yet. */
+static void read_arrived(struct connection *connection)
+{
+    struct byte_buffer *input = &connection->session.input;
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)&connection->socket, &descriptor) != 0)
+        return;
+    while (byte_buffer_size(input) < READ_BURST && byte_buffer_reserve(input, READ_BYTES)) {
+        size_t space;
+        uint8_t *at = byte_buffer_space(input, &space);
+        ssize_t size = recv(descriptor, at, space, MSG_DONTWAIT);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0)
+            return;
+        byte_buffer_commit(input, (size_t)size);
+        shared_count(&connection->loop->shared->input_bytes, (uint64_t)size);
+    }
+}
+
 void connection_finish(struct connection *connection)
 {
+    struct session *session = &connection->session;
     if (connection->state != CONNECTION_OPEN)
         return;
     stop_reading(connection);
-    connection->session.is_ended = true;
+    if (!session->is_ended)
+        read_arrived(connection);
+    if (session->state == SESSION_IDLE && byte_buffer_size(&session->input) == 0 && unsent(connection) == 0)
+        connection->is_deserted = true;
+    session->is_ended = true;
     turn_input(&connection->loop->turn, &connection->session);
 }
 

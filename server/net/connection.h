@@ -31,6 +31,7 @@ struct connection {
     uv_work_t work;
     struct byte_buffer sending; /* given to libuv until its write is over */
     bool is_reading;
+    bool is_deserted; /* nobody waits for a reply: the peer has ended the stream, or was idle when we did */
     bool is_writing;
     bool is_working; /* the session's job is on the pool */
     bool is_closed;  /* libuv has let go of the socket */
@@ -59,7 +60,7 @@ void connection_submit(struct connection *connection);
 /* Once a second: what has waited for too long goes. */
 void connection_tick(struct connection *connection, uint64_t now_ms);
 
-/* No more requests are read; it closes when those that came are answered. */
+/* What has come to the socket is the last that is read; it closes when that is answered. */
 void connection_finish(struct connection *connection);
 
 /* Close at once. reason: logged; NULL for none. The connection is freed when libuv and the pool have let go. */

@@ -109,11 +109,9 @@ static void hand_over(struct listener *listener, int descriptor)
     atomic_fetch_sub_explicit(&shared->clients, 1, memory_order_relaxed);
 }
 
-static void on_connections(uv_poll_t *poll, int status, int events)
+static void accept_waiting(struct listener *listener, int most)
 {
-    (void)status, (void)events;
-    struct listener *listener = poll->data;
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+    for (int i = 0; i < most; i++) {
         int descriptor = accept4(listener->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (descriptor >= 0)
             hand_over(listener, descriptor);
@@ -122,6 +120,12 @@ static void on_connections(uv_poll_t *poll, int status, int events)
         else if (errno != EINTR && errno != ECONNABORTED)
             return; /* none is waiting, or a failure that concerns the network */
     }
+}
+
+static void on_connections(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    accept_waiting(poll->data, ACCEPTS_AT_ONCE);
 }
 
 int listener_start(struct listener *listener, uv_loop_t *uv, struct loop *loops, size_t loop_count)
@@ -138,6 +142,7 @@ int listener_start(struct listener *listener, uv_loop_t *uv, struct loop *loops,
 void listener_close(struct listener *listener)
 {
     if (listener->poll.data != NULL) {
+        accept_waiting(listener, BACKLOG + 1); /* they are connected, and may have sent a request */
         uv_poll_stop(&listener->poll);
         uv_close((uv_handle_t *)&listener->poll, NULL);
         listener->poll.data = NULL;

@@ -28,7 +28,7 @@ bool listener_open(struct listener *listener, char error[LISTENER_ERROR_BYTES], 
 /* Begin to accept, on uv, for these loops. Returns 0 or an error of libuv. */
 int listener_start(struct listener *listener, uv_loop_t *uv, struct loop *loops, size_t loop_count);
 
-/* Accept no more, and close the socket. uv must run once more if it was started. */
+/* Accept those that wait, then no more, and close the socket. uv must run once more if it was started. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -69,8 +69,10 @@ static void serve_given(struct loop *loop)
 static void on_wake(uv_async_t *async)
 {
     struct loop *loop = async->data;
+    /* The flag first: nothing is given after it is set, so whoever was accepted is among those whose requests are finished. */
+    bool is_stop_asked = atomic_load_explicit(&loop->is_stop_asked, memory_order_acquire);
     serve_given(loop);
-    if (!loop->is_stopping && atomic_load_explicit(&loop->is_stop_asked, memory_order_acquire))
+    if (!loop->is_stopping && is_stop_asked)
         begin_stopping(loop);
 }
 

@@ -139,6 +139,50 @@ def server_signalled_under_load_keeps_what_it_acknowledged():
         expect(again.stop() == 0, "exit status")
 
 
+def server_terminated_finishes_what_had_come():
+    """A request that was sent before the end must be answered, whether its connection is old, was just made, or waits to be accepted."""
+    server = Server("--threads", "2", name=SERVER)
+    old = [server.resp() for _ in range(20)]
+    expect([client.call("PING") for client in old] == ["PONG"] * 20, "PING")
+    os.kill(server.pid(), signal.SIGSTOP)
+    clients = old + [server.resp() for _ in range(150)]
+    for number, client in enumerate(clients):
+        client.socket.sendall(client.encode("SET", f"k{number}", number) + client.encode("GET", f"k{number}"))
+    os.kill(server.pid(), signal.SIGTERM)
+    os.kill(server.pid(), signal.SIGCONT)
+    for number, client in enumerate(clients):
+        expect((client.receive(), client.receive()) == ("OK", b"%d" % number), f"client {number}")
+        expect(client.file.read() == b"", "more than the replies")
+        client.close()
+    expect(server.process.wait(PATIENCE_S) == 0, f"exit status not 0; log:\n{server.log()}")
+    expect("dropped" not in server.log(), f"a connection was dropped; log:\n{server.log()}")
+
+
+def server_terminated_under_a_long_pipeline_sends_its_replies():
+    """A client that is still sending must get the replies to what was executed, and not a reset that throws them away."""
+    server = Server("--sync", "os", "--threads", "1", name=SERVER)
+    client = server.resp()
+    request = b"".join(client.encode("SET", f"k{i}", "v" * 1000) for i in range(1000))
+    sending = threading.Thread(target=send_for_ever, args=(client.socket, request))
+    sending.start()
+    for _ in range(3000):
+        expect(client.receive() == "OK", "SET")
+    os.kill(server.pid(), signal.SIGTERM)
+    rest = client.file.read()
+    expect(rest == b"+OK\r\n" * (len(rest) // 5), "the replies end in the middle of one")
+    client.close()
+    sending.join()
+    expect(server.process.wait(PATIENCE_S) == 0, f"exit status not 0; log:\n{server.log()}")
+
+
+def send_for_ever(connection, data):
+    try:
+        while True:
+            connection.sendall(data)
+    except OSError:
+        pass
+
+
 def server_sync_modes_keep_data_over_restart():
     """Each mode must be reachable by its flag, and an orderly stop keeps everything in each."""
     if not HAS_ENGINE:
@@ -178,5 +222,6 @@ def server_ipv6_address_can_be_bound():
 if __name__ == "__main__":
     run_tests([server_bad_options_are_refused_with_a_line, server_help_shows_every_option_with_its_default,
                server_busy_port_is_refused, server_folder_not_ours_is_refused, server_port_is_free_after_end,
-               server_signalled_under_load_keeps_what_it_acknowledged, server_sync_modes_keep_data_over_restart,
+               server_signalled_under_load_keeps_what_it_acknowledged,
+               server_terminated_finishes_what_had_come, server_terminated_under_a_long_pipeline_sends_its_replies, server_sync_modes_keep_data_over_restart,
                server_ipv6_address_can_be_bound])
