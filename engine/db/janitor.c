@@ -9,6 +9,8 @@ static void delete_obsolete_locked(struct kvs_db *db)
     struct kvs_status status = version_set_delete_obsolete(db->versions);
     if (!status_is_ok(status))
         db_log(db, KVS_LOG_WARNING, "obsolete files stay for now: %s", status_text(status));
+    if (status.code == KVS_POISONED) /* by the edit that lets files go: no other could tell of it soon */
+        commit_poison(&db->commit, status);
     io_mutex_lock(&db->commit.lock);
 }
 
