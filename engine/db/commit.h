@@ -139,7 +139,7 @@ struct commit {
     struct kept_status failure;     /* poisoned: the first error */
     uint64_t full_until_ns;         /* the disk was full at the last write: try again then; 0: it is not */
     struct kept_status upkeep_full; /* no room for the next log or piece, or to list it, at upkeep's last try */
-    struct kept_status flush_full;  /* no room for a segment, at the last flush */
+    struct kept_status flush_full;  /* why the last flush failed: no room for a segment, most often */
     bool upkeep_dozes;              /* upkeep sleeps without a deadline: the next write wakes it */
 
     struct live_log *oldest, *active;

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How soon a compaction that met a full disk or short memory is tried again. */
+/* How soon a compaction that met a full disk or short memory is tried again, and one that met another failure of the disk. */
 #define RETRY_NS UINT64_C(1000000000)
+#define RETRY_BROKEN_NS UINT64_C(10000000000)
 
 static struct compaction_options picking_options(const struct kvs_db *db)
 {
@@ -167,19 +168,20 @@ static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full
     return status;
 }
 
-/* Returns when to go on: at once (0), or after a while. Damage stops compaction for good. */
+/* Returns when to go on: at once (0), or after a while, as long as trying changes nothing. Damage stops compaction for good. */
 static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
 {
     if (status.code == KVS_BUSY)
         return 0;
     db_log(db, KVS_LOG_ERROR, "compaction failed: %s", status_text(status));
-    bool is_worth_retrying = status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
+    bool is_short = status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
+    bool is_worth_retrying = is_short || status.code == KVS_IO;
     io_mutex_lock(&db->commit.lock);
     if (!is_worth_retrying)
         status_keep(&db->workers.compact_failure, status);
     io_condition_broadcast(&db->workers.done);
     io_mutex_unlock(&db->commit.lock);
-    return is_worth_retrying ? io_monotonic_ns(db->io) + RETRY_NS : 0;
+    return is_worth_retrying ? io_monotonic_ns(db->io) + (is_short ? RETRY_NS : RETRY_BROKEN_NS) : 0;
 }
 
 /* What kvs_compact asked for goes first, and alone: its output may lie across gaps between the segments of the last level, into which another job could put

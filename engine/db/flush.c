@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* How soon a flush that met a full disk or short memory is tried again. */
+/* How soon a flush that failed is tried again. */
 #define RETRY_NS UINT64_C(200000000)
 
 /* Memtables that one flush takes at most, so that the first of many does not wait for the last. */
@@ -147,12 +147,16 @@ static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *
     return status;
 }
 
+/* A flush that failed before its edit has changed nothing, and the next try begins with a new file: a full disk, short memory, too many open files or a failing
+ * device may pass. What cannot is a merge that finds its own memory damaged. */
 static bool is_worth_retrying(struct kvs_status status)
 {
-    return status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
+    return status.code != KVS_BUSY && status.code != KVS_POISONED && status.code != KVS_UNKNOWN &&
+           status.code != KVS_CORRUPT;
 }
 
-/* Report a failed flush; one that cannot succeed later forbids further writes, since memory would only fill up. Returns when to try again. */
+/* Report a failed flush; one that cannot succeed later forbids further writes, since memory would only fill up. Until then writers are let in as long as there is
+ * memory, and then told what the flush met. Returns when to try again. */
 static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
 {
     if (status.code != KVS_BUSY)

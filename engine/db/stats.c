@@ -194,7 +194,7 @@ static void print_health(const struct kvs_db *const_db, struct text *text)
     else if (!status_is_ok(db->commit.upkeep_full.status))
         print(text, "writes wait for room: %s\n", db->commit.upkeep_full.text);
     if (!status_is_ok(db->commit.flush_full.status))
-        print(text, "flushes wait for room: %s\n", db->commit.flush_full.text);
+        print(text, "flushes are tried again: %s\n", db->commit.flush_full.text);
     if (!status_is_ok(db->workers.compact_failure.status))
         print(text, "compaction has stopped: %s\n", db->workers.compact_failure.text);
     io_mutex_unlock(&db->commit.lock);

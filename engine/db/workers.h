@@ -6,8 +6,8 @@
  *           janitor     unlinks obsolete files
  *           compaction  keeps the levels in shape; carries out kvs_compact
  * Threads   Flags and results under commit.lock; a worker's own state belongs to its thread.
- * Failure   NO_SPACE and NO_MEMORY are tried again. What poisons the manifest, or makes a flush impossible, poisons the pipeline (commit_poison): reads go on.
- *           A compaction that meets a damaged segment stops compaction, is reported, and leaves the segment as it is.
+ * Failure   What fails before an edit of the manifest has changed nothing and is tried again: NO_SPACE, NO_MEMORY, IO. What poisons the manifest poisons the
+ *           pipeline (commit_poison): reads go on. A compaction that meets a damaged segment stops compaction, is reported, and leaves the segment as it is.
  */
 #ifndef KVS_DB_WORKERS_H
 #define KVS_DB_WORKERS_H

@@ -137,7 +137,7 @@ KVS_API size_t kvs_batch_bytes(const struct kvs_batch *batch);
  *
  * Waits at admission while the engine makes room (memtable, log, compaction debt). Callers that wait at the same time share one sync.
  *
- * Errors: NO_SPACE, NO_MEMORY (nothing written); POISONED (an earlier failure; nothing written); UNKNOWN (this write's own log write or sync failed: after a reopen it is
+ * Errors: NO_SPACE, NO_MEMORY, IO (no room, and none can be made at present: nothing written, try later); POISONED (an earlier failure; nothing written); UNKNOWN (this write's own log write or sync failed: after a reopen it is
  * there whole, or not at all). */
 KVS_API KVS_MUST_USE struct kvs_status kvs_write(struct kvs_db *db, const struct kvs_batch *batch,
                                                  const struct kvs_write_options *options);
@@ -152,7 +152,7 @@ typedef void kvs_ready_function(void *context);
  * applied   out: how many of the batches were applied; written on failure too (those before the one that failed).
  * ready     called once, soon, if and only if BUSY is returned. NULL: no call.
  *
- * Errors: BUSY (admission: call again after ready), NO_SPACE, NO_MEMORY, POISONED (nothing more was written). */
+ * Errors: BUSY (admission: call again after ready), NO_SPACE, NO_MEMORY, IO, POISONED (nothing more was written). */
 KVS_API KVS_MUST_USE struct kvs_status kvs_apply(struct kvs_db *db, uint64_t *sequence, size_t *applied,
                                                  const struct kvs_batch *const *batches, size_t count,
                                                  kvs_ready_function *ready, void *context);
