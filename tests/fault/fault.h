@@ -3,7 +3,7 @@
  * Role      A case is a scenario (a short program of calls of the engine) in which the Nth call of a kind, or the Nth allocation, fails, once or for good. The engine
  *           runs on the simulated disk, its threads fibers of one seeded scheduler, so that the same case is the same run.
  *
- *               engine -> trace (of syncs) -> fault -> mem (the disk)
+ *               engine -> trace (of writes and syncs) -> fault -> mem (the disk)
  *
  *           fault_io.c and fault_memory.c loop over all cases; fault_case.c runs one; fault_steps.c has the calls, each with its oracle; fault_history.c knows what
  *           the database may hold; fault_scenarios.c lists the programs.

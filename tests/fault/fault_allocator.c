@@ -7,7 +7,6 @@
 
 static _Atomic uint64_t left; /* allocations until one fails; 0: none does */
 static _Atomic bool fails_for_good, has_failed, is_out;
-static _Atomic uint64_t live;
 
 void allocator_fail(uint64_t nth, bool for_good)
 {
@@ -87,6 +86,9 @@ uint64_t allocator_live_count(void)
 #else
 
 /* The C library lets a program bring these, and keeps its own under other names. */
+
+static _Atomic uint64_t live;
+
 #define ALLOCATOR_EXPORT __attribute__((visibility("default")))
 
 void *__libc_malloc(size_t size);

@@ -98,7 +98,7 @@ static void bench_up(struct fault_bench *bench, struct io_mem *mem)
     bench->trace = io_trace_new(io_fault_as_io(bench->fault), TRACE_BYTES);
     KVS_ASSERT(bench->trace != NULL);
     if (!bench->is_verbose)
-        io_trace_set_calls(bench->trace, IO_CALL_BIT(IO_CALL_SYNC) | IO_CALL_BIT(IO_CALL_DIRECTORY_SYNC));
+        io_trace_set_calls(bench->trace, IO_CALL_BIT(IO_CALL_SYNC) | IO_CALL_BIT(IO_CALL_WRITE));
     bench->io = io_trace_as_io(bench->trace);
     bench->options = small_options(bench->what.scenario == NULL ? KVS_SYNC_OS : bench->what.scenario->mode);
     bench->options.log = log_line;
@@ -246,7 +246,7 @@ static void check_in_place(struct fault_bench *bench)
     }
     if (bench->history.is_unknown)
         fault_fail(bench, "writing goes on after a write with an unknown outcome");
-    if (!step_put(bench, 1, true) || !step_flush(bench) || !step_verify(bench))
+    if (!step_put(bench, 1, true) || !step_flush(bench) || !step_compact(bench) || !step_verify(bench))
         fault_fail(bench, "the database does not work after the fault is gone");
 }
 

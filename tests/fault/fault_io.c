@@ -77,12 +77,24 @@ static void clear(struct fault_bench *bench)
     io_fault_clear(bench->fault);
 }
 
-/* What is on the disk is in doubt after these; after the others it is not. A full disk is met at a write of preallocated room, too, and waited for. */
+static bool manifest_write_has_failed(const struct fault_bench *bench)
+{
+    const char *line = io_trace_text(bench->trace);
+    while ((line = strstr(line, "write MANIFEST-")) != NULL) {
+        line += strcspn(line, ">\n");
+        if (*line == '>')
+            return true;
+    }
+    return false;
+}
+
+/* What is on the disk is in doubt after these; after the others it is not. A log meets a full disk at a write of preallocated room, too, and waits; a manifest whose
+ * write failed cannot, because the edit may be there and the files that it lists are not. */
 static bool may_poison(const struct fault_bench *bench)
 {
     switch (bench->what.call) {
     case IO_CALL_WRITE:
-        return bench->what.sys_errno != ENOSPC;
+        return bench->what.sys_errno != ENOSPC || manifest_write_has_failed(bench);
     case IO_CALL_SYNC:
     case IO_CALL_DIRECTORY_SYNC:
     case IO_CALL_RENAME:

@@ -1,5 +1,7 @@
 #include "fault.h"
 
+/* Those that leave the database open show, too, how it goes on once the fault is gone. */
+
 /* Enough changes of some size to fill a small memtable several times. */
 static bool write_much(struct fault_bench *bench, unsigned count)
 {
@@ -62,6 +64,15 @@ static void run_write(struct fault_bench *bench)
     (void)step_put(bench, 4, true);
     step_wait(bench, 40); /* the interval's sync, and the idle time after it */
     (void)step_put(bench, 5, false);
+}
+
+/* What a close has to do when much is under way. */
+static void run_close(struct fault_bench *bench)
+{
+    if (!step_open(bench))
+        return;
+    (void)write_much(bench, 30);
+    (void)step_batch(bench, 3, false);
     (void)step_close(bench);
 }
 
@@ -75,7 +86,6 @@ static void run_fill(struct fault_bench *bench)
     step_wait(bench, 1500);
     (void)step_put(bench, 6, true);
     (void)step_scan(bench, false);
-    (void)step_close(bench);
 }
 
 static void run_flush(struct fault_bench *bench)
@@ -87,7 +97,6 @@ static void run_flush(struct fault_bench *bench)
     (void)step_put(bench, 2, false);
     (void)step_snapshot(bench);
     (void)step_multi_get(bench);
-    (void)step_close(bench);
 }
 
 static void run_compact(struct fault_bench *bench)
@@ -99,7 +108,6 @@ static void run_compact(struct fault_bench *bench)
     (void)step_verify(bench);
     step_wait(bench, 1500); /* what was dropped is unlinked */
     (void)step_put(bench, 2, false);
-    (void)step_close(bench);
 }
 
 /* Every way to read, from a cold cache. */
@@ -139,6 +147,8 @@ const struct fault_scenario fault_scenarios[] = {
     {"write-os", IMAGE_CLOSED, KVS_SYNC_OS, run_write},
     {"fill-always", IMAGE_CLOSED, KVS_SYNC_ALWAYS, run_fill},
     {"fill-os", IMAGE_CLOSED, KVS_SYNC_OS, run_fill},
+    {"close-always", IMAGE_CLOSED, KVS_SYNC_ALWAYS, run_close},
+    {"close-os", IMAGE_KILLED, KVS_SYNC_OS, run_close},
     {"flush", IMAGE_CLOSED, KVS_SYNC_ALWAYS, run_flush},
     {"compact", IMAGE_CLOSED, KVS_SYNC_ALWAYS, run_compact},
     {"read", IMAGE_CLOSED, KVS_SYNC_ALWAYS, run_read},

@@ -31,7 +31,6 @@ static bool accept(struct fault_bench *bench, const char *what, struct kvs_statu
     if (status.code == KVS_CORRUPT || status.code == KVS_NOT_FOUND || status.code == KVS_INVALID)
         fault_fail(bench, "%s blames the data or the caller: %s (%s:%u)", what, kvs_status_text(status), status.file,
                    status.line);
-    bench->is_poisoned |= status.code == KVS_POISONED || status.code == KVS_UNKNOWN;
     raise_outcome(bench, OUTCOME_FAILED);
     return false;
 }
@@ -260,6 +259,17 @@ static bool log_sync_has_failed(const struct fault_bench *bench)
     return strstr(io_trace_text(bench->trace), " SYNC-3 -> ") != NULL;
 }
 
+/* Writing has ended until the database is reopened: only a fault that leaves something in doubt may do that. */
+static void note_poison(struct fault_bench *bench, struct kvs_status status)
+{
+    if (status.code != KVS_POISONED && status.code != KVS_UNKNOWN)
+        return;
+    if (!bench->injector->may_poison(bench))
+        fault_fail(bench, "a fault that leaves nothing in doubt has ended writing: %s (%s:%u)", kvs_status_text(status),
+                   status.file, status.line);
+    bench->is_poisoned = true;
+}
+
 /* What a write was answered with: it holds, or has no effect, or its outcome is unknown. */
 static bool note_write(struct fault_bench *bench, const char *what, struct kvs_status status, bool sync)
 {
@@ -272,6 +282,7 @@ static bool note_write(struct fault_bench *bench, const char *what, struct kvs_s
         history_publish(&bench->history, durable);
         return true;
     }
+    note_poison(bench, status);
     if (status.code == KVS_UNKNOWN) {
         bench->history.is_unknown = true;
         raise_outcome(bench, OUTCOME_UNKNOWN);
@@ -413,8 +424,10 @@ bool step_apply(struct fault_bench *bench)
 /* What is in segments is durable in every mode. */
 static bool note_flush(struct fault_bench *bench, const char *what, struct kvs_status status)
 {
-    if (!accept(bench, what, status))
+    if (!accept(bench, what, status)) {
+        note_poison(bench, status);
         return false;
+    }
     if (bench->history.is_unknown)
         fault_fail(bench, "%s succeeds after a write whose outcome is unknown", what);
     history_publish(&bench->history, true);
