@@ -201,12 +201,17 @@ set(KVSTORE_FUZZ_ENGINE "" CACHE STRING "Linker option or library of a fuzzing e
 if(NOT KVSTORE_FUZZ_ENGINE AND KVSTORE_SANITIZE MATCHES "fuzzer")
     set(KVSTORE_FUZZ_ENGINE -fsanitize=fuzzer)
 endif()
+set(KVSTORE_FUZZ_LANGUAGE C CACHE STRING "C or CXX: whose compiler links the targets, for an engine may be C++")
+if(KVSTORE_FUZZ_LANGUAGE STREQUAL "CXX")
+    enable_language(CXX)
+endif()
 add_custom_target(fuzz_targets)
 
-# kvs_fuzz_main(TARGET MENDS): where its main comes from, and what runs its inputs once. ONCE: out, arguments for that.
+# kvs_fuzz_main(TARGET MENDS): where its main comes from. ONCE: out, what makes it run inputs once.
 function(kvs_fuzz_main target mends)
     if(KVSTORE_FUZZ_ENGINE)
         target_link_libraries(${target} PRIVATE ${KVSTORE_FUZZ_ENGINE})
+        set_target_properties(${target} PROPERTIES LINKER_LANGUAGE ${KVSTORE_FUZZ_LANGUAGE})
         if(mends)
             target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/fuzz/mutator.c)
         endif()
