@@ -1,10 +1,8 @@
 """Disks that are slow, and disks that fail: strace delays every fdatasync, or makes it fail."""
-import os
-import shutil
-import subprocess
 import threading
 import time
 
+from inject import can_trace, wrapper
 from support import ReplyError, Server, expect, run_tests, skip
 
 DELAY_US = 50000
@@ -13,17 +11,9 @@ TURNS, TURN_S = 3, 2.0
 READERS, WRITERS = 2, 8
 
 
-def can_trace():
-    done = subprocess.run(["strace", "-f", "--seccomp-bpf", "-e", "trace=fdatasync", "-e",
-                           f"inject=fdatasync:delay_enter={DELAY_US}", "true"], capture_output=True, timeout=30, check=False)
-    return done.returncode == 0
-
-
 def server_with_disk(fault, *options, **arguments):
     """A server whose calls of fdatasync meet the fault."""
-    trace = ["strace", "-f", "-qq", "-o", os.devnull, "--seccomp-bpf", "-e", "trace=fdatasync", "-e",
-             f"inject=fdatasync:{fault}"]
-    return Server("--sync", "always", *options, wrapper=trace, **arguments)
+    return Server("--sync", "always", *options, wrapper=wrapper(f"fdatasync:{fault}"), **arguments)
 
 
 def read_for(server, seconds, times):
@@ -120,6 +110,6 @@ def server_failing_sync_is_told_and_survived():
 
 
 if __name__ == "__main__":
-    if shutil.which("strace") is None or not can_trace():
+    if not can_trace():
         skip("strace is not installed, or may not trace here")
     run_tests([server_get_beside_slow_syncs_is_as_fast_as_alone, server_failing_sync_is_told_and_survived])

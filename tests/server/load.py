@@ -44,13 +44,13 @@ class Writer(Client):
     """Pipelines writes of its own keys, in the protocol of its number.
 
     allowed       the errors that may come, by their first word
-    acknowledged  how many commands were answered OK
+    acknowledged  how many commands were answered OK; acknowledged_writes: without those that found nothing to delete
     errors        how often each first word of an error came"""
 
     def __init__(self, server, state, number, chance, allowed=()):
         super().__init__(server, state, chance)
         self.number, self.allowed = number, allowed
-        self.acknowledged = 0
+        self.acknowledged = self.acknowledged_writes = 0
         self.errors = {}
 
     def connect(self):
@@ -93,6 +93,7 @@ class Writer(Client):
         # DEL of an absent key writes nothing, and so may be answered where nothing can be written.
         expect("UNKNOWN" not in self.errors or reply in (0, None), f"{words[:2]} was acknowledged after a write whose outcome is unknown")
         self.acknowledged += 1
+        self.acknowledged_writes += reply not in (0, None)
         return DONE
 
     def step(self, client):
@@ -152,6 +153,9 @@ class Load:
 
     def acknowledged(self):
         return sum(writer.acknowledged for writer in self.writers)
+
+    def acknowledged_writes(self):
+        return sum(writer.acknowledged_writes for writer in self.writers)
 
     def reads(self):
         return sum(reader.reads for reader in self.readers)

@@ -4,6 +4,7 @@ The server is a program of the build tree, given by name: KVS_BIN_DIR says where
 port that it picks itself. A test that cannot run here exits with 77, which ctest shows as skipped.
 """
 import atexit
+import contextlib
 import ctypes
 import os
 import re
@@ -66,16 +67,23 @@ class Server:
             self.await_ready()
 
     def await_ready(self):
-        line = self._first_line()
-        match = READY.match(line)
-        if not match:
-            self.kill()
-            raise AssertionError(f"no ready line but {line!r}; log:\n{self.log()}")
-        self.port = int(match.group(1))
+        expect(self.becomes_ready(), f"no ready line; exit status {self.process.poll()}, log:\n{self.log()}")
 
-    def _first_line(self):
+    def becomes_ready(self):
+        """False where it ends by itself instead. One that does neither is a failure."""
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
-        return self.process.stdout.readline() if ready else b""
+        if not ready:
+            self.kill()
+            raise AssertionError(f"after {PATIENCE_S} s neither ready nor over; log:\n{self.log()}")
+        line = self.process.stdout.readline()
+        if line == b"":
+            self.process.wait(PATIENCE_S)
+            self._reader.join(PATIENCE_S)
+            return False
+        match = READY.match(line)
+        expect(match, f"no ready line but {line!r}")
+        self.port = int(match.group(1))
+        return True
 
     def _read_log(self):
         for line in self.process.stderr:
@@ -117,7 +125,8 @@ class Server:
     def kill(self):
         if self.process.poll() is None:
             for pid in {self.pid(), self.process.pid}:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ends at this moment
+                    os.kill(pid, signal.SIGKILL)
             self.process.wait()
         self._reader.join(PATIENCE_S)
         self.process.stdout.close()
