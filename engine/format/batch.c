@@ -32,10 +32,12 @@ uint8_t *batch_put_entry(uint8_t *at, unsigned kind_byte, struct kvs_slice key, 
 
 void batch_cursor_init(struct batch_cursor *cursor, struct kvs_slice payload, uint32_t count, uint64_t first_sequence)
 {
+    /* The cursor's address and not the payload's, which is none where it is empty: places are counted from it. */
+    struct cursor bytes = cursor_of(payload.data, payload.size);
     *cursor = (struct batch_cursor){
-        .bytes = cursor_of(payload.data, payload.size),
-        .entry = payload.data,
-        .payload = payload.data,
+        .bytes = bytes,
+        .entry = bytes.at,
+        .payload = bytes.at,
         .next_sequence = first_sequence,
         .count = count,
     };
