@@ -1,9 +1,6 @@
-/* wal_corpus_test.c -- the seeds of fuzz/corpus/log_replay are what the format makes today.
- *
- * A seed whose checksums no longer verify starts the fuzzer from nothing. With KVS_GOLDEN_WRITE in the environment the seeds are written anew;
- * their layout is that of fuzz/log_replay_fuzz.c. */
+/* wal_corpus_test.c -- the seeds of fuzz/corpus/log_replay are what the format makes today. */
 
-#include "format_golden.h"
+#include "fuzz_seed.h"
 #include "wal_support.h"
 
 #include "base/coding.h"
@@ -62,24 +59,7 @@ static void seed_two_logs(struct seed *seed, unsigned flags, uint8_t durable_rec
 
 static void check_seed(const char *name, const struct seed *seed)
 {
-    char relative[128];
-    char path[1024];
-    uint8_t found[SEED_BYTES + 1];
-    snprintf(relative, sizeof relative, "fuzz/corpus/log_replay/%s", name);
-    golden_path(path, sizeof path, relative);
-    FILE *file;
-    if (getenv("KVS_GOLDEN_WRITE") != NULL) {
-        file = fopen(path, "wb");
-        assert_non_null(file);
-        assert_int_equal(fwrite(seed->bytes, 1, seed->size, file), seed->size);
-        assert_int_equal(fclose(file), 0);
-    }
-    file = fopen(path, "rb");
-    if (file == NULL)
-        fail_msg("%s is missing; KVS_GOLDEN_WRITE=1 makes it", path);
-    assert_int_equal(fread(found, 1, sizeof found, file), seed->size);
-    fclose(file);
-    assert_memory_equal(found, seed->bytes, seed->size);
+    fuzz_seed_check("log_replay", name, seed->bytes, seed->size);
 }
 
 /* The fuzzer starts inside replay, not at its first checksum. */
