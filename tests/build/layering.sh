@@ -11,7 +11,7 @@ rooms_file=$2
 source=$KVS_SOURCE_DIR
 
 declare -A LAYER=([base]=0 [io]=1 [format]=2 [wal]=3 [memtable]=3 [block]=3 [filter]=3 [cache]=3 [segment]=4
-    [version]=5 [merge]=6 [compaction]=7 [db]=8)
+    [version]=5 [merge]=6 [repair]=6 [compaction]=7 [db]=8)
 
 declare -A folder roots
 while read -r room path includes; do

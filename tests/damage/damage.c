@@ -46,6 +46,16 @@ static bool is_value_of(const struct damage_base *base, struct kvs_slice value, 
     return change != 0 && slice_equal(expected, value);
 }
 
+struct kvs_slice damage_key(char *out, unsigned key)
+{
+    return key_text(out, key);
+}
+
+bool damage_is_right(const struct damage_base *base, unsigned key, const struct kvs_slice *value, uint64_t sequence)
+{
+    return value == NULL ? shown_change(base, key, sequence) == 0 : is_value_of(base, *value, key, sequence);
+}
+
 /* ---- Making a base ---- */
 
 static struct kvs_options options_of(const struct damage_shape *shape)

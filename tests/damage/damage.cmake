@@ -9,3 +9,5 @@ kvs_test(NAME damage_small
     ROOMS db DEFINITIONS KVS_DAMAGE_STRIDE=${damage_stride} TIMEOUT 300)
 kvs_test(NAME damage_exchange SOURCES damage/exchange_test.c damage/damage.c damage/oracle.c ROOMS db)
 kvs_test(NAME damage_rules SOURCES damage/rules_test.c damage/damage.c damage/oracle.c ROOMS db)
+kvs_test(NAME damage_repair SOURCES damage/repair_test.c damage/damage.c
+    ROOMS db repair DEFINITIONS KVS_DAMAGE_STRIDE=${damage_stride} TIMEOUT 300)

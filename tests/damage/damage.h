@@ -69,6 +69,12 @@ struct damage_base *damage_base_new(const struct damage_shape *shape);
 struct damage_base *damage_base_new_seeded(const struct damage_shape *shape, uint64_t seed);
 void damage_base_free(struct damage_base *base);
 
+/* The text of a key; out has room for 8 bytes. */
+struct kvs_slice damage_key(char *out, unsigned key);
+
+/* Whether a key has this value, or is absent where it is NULL, in the state after the changes up to sequence. */
+bool damage_is_right(const struct damage_base *base, unsigned key, const struct kvs_slice *value, uint64_t sequence);
+
 /* A file of the database, by its name in the folder. data_bytes: without zeros at its end. */
 struct damage_file {
     char path[64];
