@@ -16,6 +16,12 @@ static inline struct kvs_slice slice_of_text(const char *text)
     return slice_of(text, strlen(text));
 }
 
+/* What lies from offset on, at most the size; of an empty slice, which may have no address, that is the slice. */
+static inline struct kvs_slice slice_from(struct kvs_slice slice, size_t offset)
+{
+    return offset == 0 ? slice : slice_of((const uint8_t *)slice.data + offset, slice.size - offset);
+}
+
 /* The one order of the database: bytes as unsigned, a prefix before what it begins. Negative, 0 or positive. */
 static inline int slice_compare(struct kvs_slice a, struct kvs_slice b)
 {

@@ -282,8 +282,8 @@ int fences_compare(const struct fences *fences, size_t index, struct key target)
         return order;
     if (limit < fences->prefix_size)
         return 1;
-    struct kvs_slice rest = slice_of((const uint8_t *)target.user.data + limit, target.user.size - limit);
-    return key_compare(key_of(slice_of(keys + begin, end - begin), trailer), key_of(rest, target.trailer));
+    return key_compare(key_of(slice_of(keys + begin, end - begin), trailer),
+                       key_of(slice_from(target.user, limit), target.trailer));
 }
 
 size_t fences_find(const struct fences *fences, struct key target)
