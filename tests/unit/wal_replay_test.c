@@ -528,7 +528,7 @@ static void wal_replay_unlisted_log_proves_that_a_listing_was_lost(void **state)
                                          .unlisted_count = 2};
     struct kvs_status status = log_replay(disk->io, &report, ends, &options);
     assert_int_equal(status.code, KVS_CORRUPT);
-    const char *parts[] = {"000002.log: offset ", "replay rule 3", "next: kvstore_tool repair --plan " WAL_FOLDER};
+    const char *parts[] = {"000002.log: offset ", "replay rule 3", ("next: kvstore_tool repair --plan " WAL_FOLDER)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_non_null(strstr(status_text(status), parts[i]));
 
