@@ -56,11 +56,12 @@ void server_unbind(struct server *server)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
-    if (uv_is_closing((uv_handle_t *)handle))
-        return;
+    if (uv_is_closing((uv_handle_t *)&server->interrupt))
+        return; /* it stops already */
     log_line(KVS_LOG_INFO, "%s: stopping", number == SIGINT ? "interrupted" : "terminated");
     listener_close(&server->listener);
-    uv_close((uv_handle_t *)&server->terminate, NULL);
+    /* A second SIGTERM, as supervisors send it, changes nothing until all is closed. A second SIGINT ends the process: somebody insists. */
+    uv_unref((uv_handle_t *)&server->terminate);
     uv_close((uv_handle_t *)&server->interrupt, NULL);
 }
 
@@ -117,6 +118,7 @@ bool server_run(struct server *server, char error[LISTENER_ERROR_BYTES])
         listener_close(&server->listener);
         return false;
     }
+    server->has_loop = true;
     failure = watch_signals(server);
     if (failure == 0)
         failure = start_loops(server);
@@ -130,14 +132,19 @@ bool server_run(struct server *server, char error[LISTENER_ERROR_BYTES])
         listener_close(&server->listener);
         uv_walk(&server->uv, close_handle, NULL);
     }
-    uv_run(&server->uv, UV_RUN_DEFAULT); /* until the signal's callback has closed everything */
+    uv_run(&server->uv, UV_RUN_DEFAULT); /* until the signal's callback has closed, or let go of, everything */
     stop_loops(server);
-    uv_loop_close(&server->uv);
     return failure == 0;
 }
 
 void server_fini(struct server *server)
 {
+    if (server->has_loop) {
+        uv_walk(&server->uv, close_handle, NULL);
+        signal(SIGTERM, SIG_IGN); /* all is closed: one more must not spoil the exit status */
+        uv_run(&server->uv, UV_RUN_DEFAULT);
+        uv_loop_close(&server->uv);
+    }
     for (size_t i = 0; i < server->loop_count; i++)
         loop_fini(&server->loops[i]);
     free(server->loops);

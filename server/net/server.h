@@ -11,6 +11,7 @@
 
 struct server {
     uv_loop_t uv; /* accepts connections and signals */
+    bool has_loop;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     struct listener listener;

@@ -158,6 +158,21 @@ def server_terminated_finishes_what_had_come():
     expect("dropped" not in server.log(), f"a connection was dropped; log:\n{server.log()}")
 
 
+def server_terminated_twice_ends_in_order():
+    """Supervisors and scripts repeat themselves: the second signal must not cut the end of the first short."""
+    server = Server("--sync", "interval:60000", name=SERVER)
+    client, half = server.resp(), server.connect()
+    expect(client.call("SET", "k", "v") == "OK", "SET")
+    client.send("ECHO", "x" * 10000000)  # more than is read ahead: the end waits for it to go
+    half.sendall(b"*2\r\n$3\r\nGET\r\n")
+    for _ in range(100):
+        if server.process.poll() is not None:
+            break
+        os.kill(server.pid(), signal.SIGTERM)
+        time.sleep(0.01)
+    expect(server.process.wait(PATIENCE_S) == 0, f"exit status {server.process.returncode}; log:\n{server.log()}")
+
+
 def server_terminated_under_a_long_pipeline_sends_its_replies():
     """A client that is still sending must get the replies to what was executed, and not a reset that throws them away."""
     server = Server("--sync", "os", "--threads", "1", name=SERVER)
@@ -223,5 +238,6 @@ if __name__ == "__main__":
     run_tests([server_bad_options_are_refused_with_a_line, server_help_shows_every_option_with_its_default,
                server_busy_port_is_refused, server_folder_not_ours_is_refused, server_port_is_free_after_end,
                server_signalled_under_load_keeps_what_it_acknowledged,
-               server_terminated_finishes_what_had_come, server_terminated_under_a_long_pipeline_sends_its_replies, server_sync_modes_keep_data_over_restart,
+               server_terminated_finishes_what_had_come, server_terminated_twice_ends_in_order,
+               server_terminated_under_a_long_pipeline_sends_its_replies, server_sync_modes_keep_data_over_restart,
                server_ipv6_address_can_be_bound])
