@@ -8,71 +8,24 @@ was acknowledged is missing. While it starts, it serves, or ends with one clear 
 """
 import os
 import random
-import signal
-import subprocess
 import time
 
-from expected_state import ExpectedState
 from inject import Injection, can_trace, wrapper
-from load import Load, check_keys
-from support import Server, expect, run_tests, skip, work_folder
+from load import MODES, Case, end, until
+from support import Server, expect, run_tests, skip
 
-MODES = ("always", "interval:20", "os")
-OPTIONS = ("--memory", "1M", "--threads", "2", "--pool-threads", "2")
-WRITERS, KEYS = 4, 40
-# No error may take longer than this to be told, nor an end: loops drop who does not go after four seconds.
-END_S = 30
 # How many calls of each kind fail in turn at a start.
 START_CALLS = int(os.environ.get("KVS_TEST_START_CALLS", "12"))
 SEED = int(os.environ.get("KVS_TEST_SEED", str(int(time.time()))))
 chance = random.Random(SEED)
 
 
-class Case:
-    """A server, its expected values, and clients, between a start and an end."""
-
-    def __init__(self, mode):
-        folder = work_folder()
-        self.mode, self.data = mode, folder + "/data"
-        self.state = ExpectedState(folder + "/expected", chance.getrandbits(32), WRITERS, KEYS)
-
-    def start(self):
-        server = Server(*OPTIONS, "--sync", self.mode, folder=self.data)
-        check_keys(server, self.state)
-        return server
-
-    def end(self, server, what):
-        """SIGTERM, whatever is wrong at that moment; returns the exit status."""
-        os.kill(server.pid(), signal.SIGTERM)
-        try:
-            return server.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{what}: the server does not end; log:\n{server.log()}") from None
-
-    def restart(self):
-        """Without faults: everything is there, and it works."""
-        server = self.start()
-        client = server.resp()
-        expect(client.call("SET", "again", "x") == "OK" and client.call("DEL", "again") == 1, "writes after a restart")
-        expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
-
-
-def until(condition, load, what):
-    """Waits for it, and sees to it that no client has met anything meanwhile."""
-    end = time.monotonic() + END_S
-    while not condition():
-        load.check()
-        expect(time.monotonic() < end, what)
-        time.sleep(0.01)
-
-
 def serve_with(faults, mode, allowed, is_permanent=False, heals=False, must_fail=True):
     """Load, a fault in the middle of it, an end while it lasts, or after the writes have come back."""
     what = f"{' '.join(faults)} in {mode}"
-    case = Case(mode)
+    case = Case(chance, mode)
     server = case.start()
-    load = Load(server, case.state, chance, allowed)
-    until(lambda: load.acknowledged() > 200, load, f"{what}: no writes before the fault")
+    load = case.load(server, *allowed)
     injection = Injection(server.pid(), *faults)
     if must_fail:
         until(load.errors, load, f"{what}: no write has met the fault")
@@ -90,7 +43,7 @@ def serve_with(faults, mode, allowed, is_permanent=False, heals=False, must_fail
         injection.heal()
         before = load.acknowledged()
         until(lambda: load.acknowledged() > before + 100, load, f"{what}: writes do not come back")
-    case.end(server, what)
+    end(server, what)
     injection.heal()
     load.join()
     case.restart()
@@ -130,15 +83,21 @@ def server_folder_that_fails_is_survived():
             serve_with([f"{call}:error={error}"], chance.choice(MODES), ("UNKNOWN", "POISONED", "IOERR", "NOSPACE"), must_fail=False)
 
 
+def server_slow_sync_holds_up_neither_reads_nor_the_end():
+    """A disk that takes its time is not a fault: no error may come of it."""
+    for mode in MODES:
+        serve_with(["fdatasync:delay_enter=300000"], mode, (), must_fail=False)
+
+
 def start_with(case, fault, folder):
     """A start that meets a fault. Returns whether it did."""
     trace = os.path.join(folder, "trace")
     command = wrapper(fault)
     command[command.index(os.devnull)] = trace
-    server = Server(*OPTIONS, "--sync", case.mode, folder=case.data, wrapper=command, awaits_ready=False)
+    server = Server(*case.options, folder=case.data, wrapper=command, awaits_ready=False)
     if server.becomes_ready():
         expect(server.resp().call("PING") == "PONG", f"{fault} at a start: PING")
-        case.end(server, f"{fault} at a start")
+        end(server, f"{fault} at a start")
     else:
         lines = server.log().splitlines()
         expect(lines and lines[-1].startswith(("kvstore_server: cannot open ", "kvstore_server: cannot start: ")), f"{fault} at a start: no clear line but {lines[-3:]}")
@@ -149,10 +108,9 @@ def start_with(case, fault, folder):
 def server_failing_call_at_start_refuses_or_serves():
     """An open that meets a fault must not destroy what the next one needs, nor wait for ever."""
     for mode in MODES:
-        case = Case(mode)
+        case = Case(chance, mode)
         server = case.start()
-        load = Load(server, case.state, chance)
-        until(lambda: load.acknowledged() > 300, load, "no writes")
+        load = case.load(server)
         server.kill()
         load.join()
         for call in ("fdatasync", "fsync", "pwrite64", "fallocate", "rename", "unlink", "clone3"):
@@ -171,4 +129,5 @@ if __name__ == "__main__":
     print(f"seed {SEED} (KVS_TEST_SEED)", flush=True)
     run_tests([server_failing_sync_acknowledges_nothing_more, server_sync_that_fails_once_is_not_tried_again,
                server_failing_write_is_told, server_no_room_is_told_and_writes_come_back, server_folder_that_fails_is_survived,
+               server_slow_sync_holds_up_neither_reads_nor_the_end,
                server_failing_call_at_start_refuses_or_serves])

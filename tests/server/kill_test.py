@@ -14,20 +14,18 @@ import subprocess
 import time
 
 from expected_state import ExpectedState
-from load import Load, check_keys
+from load import MODES, SMALL, Load, check_keys
 from support import Server, expect, program, work_folder
 
 KEYS = 60  # of a writer
 WRITERS = 6
-MODES = ("always", "interval:20", "os")
-OPTIONS = ("--memory", "1M", "--threads", "2", "--pool-threads", "2")
 VERIFY_EVERY = 8  # rounds
 
 
 class Run:
     def __init__(self, seed, folder, options):
         self.chance = random.Random(seed)
-        self.folder, self.options = folder, (*OPTIONS, *options)
+        self.folder, self.options = folder, (*SMALL, *options)
         self.state = ExpectedState(folder + "/expected", seed, WRITERS, KEYS)
         self.data = folder + "/data"
         self.start_s = 0.05  # how long a start takes

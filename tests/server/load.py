@@ -3,14 +3,22 @@
 A write is answered OK, or with an error that the test allows. Errors are taken at their word: UNKNOWN may be there later or not, every other one says that nothing
 was written. An answer that does not come within PATIENCE_S is a failure: a client must never wait for ever.
 """
+import os
 import random
+import signal
 import socket
+import subprocess
 import threading
+import time
 
-from expected_state import DONE, PENDING_MAX, REFUSED, UNKNOWN, Violation, describe
-from support import PATIENCE_S, ReplyError, Text, expect
+from expected_state import DONE, PENDING_MAX, REFUSED, UNKNOWN, ExpectedState, Violation, describe
+from support import PATIENCE_S, ReplyError, Server, Text, expect, work_folder
 
+MODES = ("always", "interval:20", "os")
+# So little memory that it flushes and compacts all the time.
+SMALL = ("--memory", "1M", "--threads", "2", "--pool-threads", "2")
 PIPELINES = (1, 1, 4, 16, 64)
+CASE_WRITERS, CASE_KEYS = 4, 40
 
 
 class Client(threading.Thread):
@@ -207,3 +215,55 @@ def check_keys(server, state):
     expect(resp.call("COUNT", "", "") == len(keys), "COUNT")
     resp.close()
     text.close()
+
+
+# Loops drop who does not go after four seconds; the rest is for slow machines.
+END_S = 30
+
+
+class Case:
+    """A folder, what it must hold, and one server after the other on it.
+
+    options  of every server"""
+
+    def __init__(self, chance, mode, *, folder=None, options=SMALL):
+        self.chance, self.mode, self.options = chance, mode, (*options, "--sync", mode)
+        self.data = os.path.join(folder or work_folder(), "data")
+        self.state = ExpectedState(os.path.join(work_folder(), "expected"), chance.getrandbits(32), CASE_WRITERS, CASE_KEYS)
+
+    def start(self):
+        """A server that has everything."""
+        server = Server(*self.options, folder=self.data)
+        check_keys(server, self.state)
+        return server
+
+    def load(self, server, *allowed):
+        """Clients that have begun to write."""
+        load = Load(server, self.state, self.chance, allowed)
+        until(lambda: load.acknowledged() > 200, load, "no writes")
+        return load
+
+    def restart(self):
+        """Without faults: everything is there, and it works."""
+        server = self.start()
+        client = server.resp()
+        expect(client.call("SET", "again", "x") == "OK" and client.call("DEL", "again") == 1, "writes after a restart")
+        expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
+
+
+def end(server, what):
+    """SIGTERM, whatever is wrong at that moment; returns the exit status."""
+    os.kill(server.pid(), signal.SIGTERM)
+    try:
+        return server.process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"{what}: the server does not end; log:\n{server.log()}") from None
+
+
+def until(condition, load, what):
+    """Waits for it, and sees to it that no client has met anything meanwhile."""
+    limit = time.monotonic() + END_S
+    while not condition():
+        load.check()
+        expect(time.monotonic() < limit, what)
+        time.sleep(0.01)

@@ -42,4 +42,6 @@ kvs_server_test(server_kill kill_test.py ARGS --rounds 15 PROGRAMS kvstore_serve
 kvs_server_test(server_kill_roomy kill_test.py ARGS --rounds 6 --option=--memory=64M PROGRAMS kvstore_server kvstore_tool)
 kvs_server_test(server_kill_long kill_test.py ARGS --soak PROGRAMS kvstore_server kvstore_tool LABELS slow TIMEOUT 100000)
 kvs_server_test(server_inject inject_test.py TIMEOUT 300)
+kvs_server_test(server_pause pause_test.py)
+kvs_server_test(server_full_disk full_disk_test.py)
 kvs_server_test(server_disk disk_test.py PROPERTIES RUN_SERIAL ON)
