@@ -4,10 +4,19 @@
 
 #include <stdlib.h>
 
-enum { COUNT_AT = 0, PREFIX_AT = 4, INTERVAL_AT = 6, WIDTHS_AT = 7, KIND_AT = 8, ENTRY_MIN_BYTES = 4 };
+enum {
+    COUNT_AT = 0,
+    PREFIX_AT = 4,
+    INTERVAL_AT = 6,
+    WIDTHS_AT = 7,
+    KIND_AT = 8,
+    ENTRY_MIN_BYTES = 4,
+    GREEDY_PREFIX = 0x7FFF
+};
 
 /* key  of the entry before, KEY_MAX_BYTES of room
- * prefix_size  what all keys so far have in common and no entry stores again */
+ * prefix_size  what all keys so far have in common and no entry stores again
+ * is_greedy    the prefix may be longer than what entries share: block_open has to say no */
 struct mending {
     uint8_t *data;
     size_t size;
@@ -17,6 +26,7 @@ struct mending {
     size_t key_size;
     size_t first_size;
     size_t prefix_size;
+    bool is_greedy;
 };
 
 static size_t columns_size(uint64_t count, unsigned interval_log2, unsigned per_entry)
@@ -109,7 +119,9 @@ static size_t mend_entry(struct mending *mending, uint32_t index, size_t offset)
         mending->first_size = mending->key_size;
         memcpy(mending->first_key, mending->key, mending->key_size);
     }
-    size_t common = is_restart ? slice_shared_prefix(key, slice_of(mending->first_key, mending->first_size)) : shared;
+    size_t common = is_restart           ? slice_shared_prefix(key, slice_of(mending->first_key, mending->first_size))
+                    : mending->is_greedy ? mending->prefix_size
+                                         : shared;
     if (common < mending->prefix_size)
         mending->prefix_size = common;
     if (is_restart)
@@ -124,6 +136,7 @@ static void mend_entries(struct mending *mending)
     struct block *block = &mending->block;
     size_t offset = 0;
     mending->prefix_size = block->prefix_size;
+    mending->is_greedy = block->prefix_size > GREEDY_PREFIX;
     for (uint32_t i = 0; block->kinds != NULL && i < block->count; i++)
         mending->data[block->kinds - mending->data + i] = (uint8_t)(KEY_PUT + (block->kinds[i] & 1));
     for (uint32_t i = 0; i < block->count; i++)

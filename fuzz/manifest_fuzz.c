@@ -3,7 +3,8 @@
  * Role      Replay changes nothing, refuses or delivers as many edits as it reports, and never takes the loss of a record for a torn tail that CURRENT or any
  *           later header proves to have been durable. An edit survives encoding and decoding; the sum of the edits, and which of them do not fit, are
  *           what a plain list says. The sum, written as a new manifest and appended to, is replayed as the same.
- * Format    A byte of flags, the last record that CURRENT promises, with FLAG_CURRENT the 88 bytes of CURRENT, then the manifest.
+ * Format    A byte of flags, the last record that CURRENT promises, with FLAG_CURRENT the 88 bytes of CURRENT, then the manifest, with FLAG_WHOLE
+ *           followed by zeros up to a whole piece: without it is fast, and refused where CURRENT vouches for a record that is there.
  * Failure   Aborts.
  */
 
@@ -17,9 +18,11 @@
 #include "version/manifest.h"
 #include "version/manifest_current.h"
 
-enum { FLAG_CURRENT = 1 };
+enum { FLAG_CURRENT = 1, FLAG_WHOLE = 2 };
 
 enum { HEADER_BYTES = 2, INPUT_MAX_BYTES = 16384, MANIFEST_NUMBER = 3, AGAIN_NUMBER = 9 };
+
+#define MANIFEST_PATH "/MANIFEST-000003"
 
 /* In a record's payload size: mending leaves this record as it is. */
 #define RECORD_LEFT_BAD (UINT32_C(1) << 31)
@@ -202,9 +205,9 @@ static void check_written(struct io *io, struct sum *sum)
 
 /* ---- Replay ---- */
 
-/* What replay says of the end, against the bytes behind it. */
+/* What replay says of the end, against the bytes behind it. content_bytes: of the file, what follows is zeros. */
 static void check_end(const struct manifest_replay_result *result, const struct manifest_current *current,
-                      struct kvs_slice file)
+                      struct kvs_slice file, size_t content_bytes)
 {
     const uint8_t *bytes = file.data;
     struct log_record record;
@@ -212,15 +215,17 @@ static void check_end(const struct manifest_replay_result *result, const struct 
     KVS_ASSERT(result->end >= FILE_HEADER_BYTES && result->end <= file.size);
     KVS_ASSERT(result->records == 0 || current->last_record <= result->last_record);
     KVS_ASSERT(result->records > 0 || current->last_record == 0);
-    for (uint64_t at = result->end + 8; at + LOG_RECORD_HEADER_BYTES <= file.size; at += 8)
+    KVS_ASSERT(file.size >= MANIFEST_PIECE_BYTES || result->records == 0 || current->last_record == 0 ||
+               current->last_record < result->last_record + 1 - result->records);
+    for (uint64_t at = result->end + 8; at < content_bytes && at + LOG_RECORD_HEADER_BYTES <= file.size; at += 8)
         KVS_ASSERT(!log_record_decode(&record, bytes + at, current->file_id, at) ||
                    record.watermark < (result->records == 0 ? 1 : missing));
-    for (uint64_t at = result->end; at < file.size; at++)
+    for (uint64_t at = result->end; at < content_bytes; at++)
         last_byte = bytes[at] != 0 ? at + 1 : last_byte;
     KVS_ASSERT(result->end + result->cut_bytes >= last_byte && (result->cut_bytes == 0 || last_byte > result->end));
 }
 
-static void replay(struct io_mem *mem, struct kvs_slice file)
+static void replay(struct io_mem *mem, struct kvs_slice file, size_t content_bytes)
 {
     struct io *io = io_mem_as_io(mem);
     struct manifest_current current;
@@ -237,7 +242,7 @@ static void replay(struct io_mem *mem, struct kvs_slice file)
     KVS_ASSERT(status_is_ok(status) || status.code == KVS_CORRUPT || status.code == KVS_UNSUPPORTED);
     if (status_is_ok(status)) {
         KVS_ASSERT(result.records == sum.edits);
-        check_end(&result, &current, file);
+        check_end(&result, &current, file, content_bytes);
         if (sum.edits > 0)
             check_written(io, &sum);
     }
@@ -281,7 +286,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct kvs_slice file = put_current(io_mem_as_io(mem), data, size);
     put_file(io_mem_as_io(mem), FILE_MANIFEST, file);
-    replay(mem, file);
+    if (data[0] & FLAG_WHOLE)
+        KVS_ASSERT(io_mem_resize(mem, MANIFEST_PATH, MANIFEST_PIECE_BYTES));
+    size_t file_size;
+    uint8_t *bytes = io_mem_copy_file(mem, &file_size, MANIFEST_PATH);
+    if (bytes == NULL)
+        abort();
+    replay(mem, slice_of(bytes, file_size), file.size);
+    free(bytes);
     io_mem_free(mem);
     return 0;
 }

@@ -9,7 +9,15 @@
 #include "segment/segment_writer.h"
 #include "version/manifest.h"
 
-enum { ENTRIES = 40, SEGMENT_NUMBER = 7, MANIFEST_NUMBER = 3, FLAG_FILE = 1, FLAG_CURRENT = 1, PART_DATA = 1 };
+enum {
+    ENTRIES = 40,
+    SEGMENT_NUMBER = 7,
+    MANIFEST_NUMBER = 3,
+    FLAG_FILE = 1,
+    FLAG_CURRENT = 1,
+    FLAG_WHOLE = 2,
+    PART_DATA = 1
+};
 
 static void must(struct kvs_status status)
 {
@@ -201,11 +209,11 @@ static void fuzz_seeds_of_manifests_are_of_this_format(void **state)
     struct io_mem *mem = io_mem_new(1, NULL);
     assert_non_null(mem);
     write_manifest(io_mem_as_io(mem));
-    append_byte(&seed, FLAG_CURRENT);
+    append_byte(&seed, FLAG_CURRENT | FLAG_WHOLE);
     append_byte(&seed, 0);
     append_file(&seed, mem, "/CURRENT");
     append_file(&seed, mem, "/MANIFEST-000003");
-    /* Of what was preallocated, some zeros are enough. */
+    /* The target adds the zeros of what was preallocated. */
     while (seed.size > 1024 && seed.data[seed.size - 65] == 0)
         seed.size--;
     check(&seed, "manifest", "seed_manifest");
