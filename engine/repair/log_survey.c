@@ -80,23 +80,11 @@ static uint64_t unmix(uint64_t mixed, uint64_t offset)
     return z - UINT64_C(0x9E3779B97F4A7C15) * (offset + 1);
 }
 
-/* From the header, or, where that is damaged, from the first record. Returns false where neither tells. */
-static bool find_file_id(uint64_t *file_id, const uint8_t *bytes, size_t size)
+/* The id that the first record was written with, if its header is intact: any bytes give some id, and the record's payload, which was stamped with the same, decides. */
+static uint64_t guess_file_id(const uint8_t *first_record)
 {
-    struct log_header header;
-    struct log_record record;
-    if (status_is_ok(log_header_decode(&header, bytes, size, ""))) {
-        *file_id = header.identity.file_id;
-        return true;
-    }
-    if (size < LOG_HEADER_BYTES + LOG_RECORD_HEADER_BYTES)
-        return false;
-    const uint8_t *first = bytes + LOG_HEADER_BYTES;
-    uint64_t mixed = coding_get_u64(first) - hash_bytes(first + 8, LOG_RECORD_HEADER_BYTES - 8);
-    *file_id = unmix(mixed, LOG_HEADER_BYTES);
-    /* Any bytes give some id; a record that makes sense and whose payload's checksum was made with the same id is no accident. */
-    return log_record_decode(&record, first, *file_id, LOG_HEADER_BYTES) && record.number > record.watermark &&
-           record.kind == LOG_BATCH && record.payload_bytes > 0;
+    uint64_t mixed = coding_get_u64(first_record) - hash_bytes(first_record + 8, LOG_RECORD_HEADER_BYTES - 8);
+    return unmix(mixed, LOG_HEADER_BYTES);
 }
 
 /* ---- Records ---- */
@@ -223,30 +211,45 @@ static struct kvs_status lose_all(struct walk *walk, uint64_t size, const char *
     return add(walk, &finding, what);
 }
 
+/* Records with an id that is known, or was guessed: then complaint says what is wrong with the header. */
+static struct kvs_status survey_records(struct walk *walk, uint64_t size, const char *complaint)
+{
+    if (complaint != NULL) {
+        enum log_read found;
+        struct log_record record;
+        struct kvs_slice payload;
+        STATUS_RETURN_IF_ERROR(log_reader_next(&walk->reader, &found, &record, &payload));
+        if (found != LOG_READ_RECORD)
+            return lose_all(walk, size, complaint);
+        walk->reader.offset = LOG_HEADER_BYTES;
+        STATUS_RETURN_IF_ERROR(add(walk, &(struct repair_finding){.end = LOG_HEADER_BYTES}, complaint));
+    }
+    STATUS_RETURN_IF_ERROR(walk_records(walk));
+    return judge_end(walk);
+}
+
 static struct kvs_status survey_file(struct walk *walk, struct io_file *file)
 {
     const struct log_listing *listing = &walk->options->listing;
-    uint8_t bytes[LOG_HEADER_BYTES + LOG_RECORD_HEADER_BYTES];
+    uint8_t bytes[LOG_HEADER_BYTES + LOG_RECORD_HEADER_BYTES] = {0};
+    char complaint[STATUS_TEXT_BYTES];
     struct log_header header;
-    uint64_t size, file_id;
+    uint64_t size;
     size_t read_bytes;
     STATUS_RETURN_IF_ERROR(io_file_size(file, &size));
     STATUS_RETURN_IF_ERROR(io_file_read(file, bytes, &read_bytes, sizeof bytes, 0));
     struct kvs_status decoded = log_header_decode(&header, bytes, read_bytes, walk->path);
-    if (!find_file_id(&file_id, bytes, read_bytes))
-        return lose_all(walk, size, status_text(decoded));
-    if (!status_is_ok(decoded))
-        STATUS_RETURN_IF_ERROR(add(walk, &(struct repair_finding){.end = LOG_HEADER_BYTES}, status_text(decoded)));
-    else if (header.identity.number != listing->number)
+    bool has_header = status_is_ok(decoded);
+    status_save_text(decoded, complaint);
+    if (has_header && header.identity.number != listing->number)
         return lose_all(walk, size, "the file is another log: its number is not that of its name");
     uint64_t limit = listing->has_end && listing->end_bytes < size ? listing->end_bytes : size;
     if (limit < LOG_HEADER_BYTES)
-        return lose_all(walk, size, "the file is shorter than its header");
-    walk->is_short = status_is_ok(decoded) && size < header.preallocated_bytes;
+        return lose_all(walk, size, complaint);
+    walk->is_short = has_header && size < header.preallocated_bytes;
+    uint64_t file_id = has_header ? header.identity.file_id : guess_file_id(bytes + LOG_HEADER_BYTES);
     STATUS_RETURN_IF_ERROR(log_reader_init(&walk->reader, file, walk->path, file_id, LOG_HEADER_BYTES, limit));
-    struct kvs_status status = walk_records(walk);
-    if (status_is_ok(status))
-        status = judge_end(walk);
+    struct kvs_status status = survey_records(walk, size, has_header ? NULL : complaint);
     log_reader_fini(&walk->reader);
     return status;
 }

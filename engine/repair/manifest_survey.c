@@ -144,14 +144,12 @@ static struct kvs_status survey_current(struct io *io, struct manifest_survey *s
     if (status.code != KVS_CORRUPT)
         return status;
     status_save_text(status, what);
-    if (names->manifest_count > 1) {
-        status = take_newest(io, survey, folder, names, current->number);
-        survey->is_sound = status_is_ok(status);
-        if (survey->is_sound)
-            return note(report, REPAIR_CURRENT, 0, what);
-        if (status.code != KVS_CORRUPT)
-            return status;
-    }
+    status = take_newest(io, survey, folder, names, current->number);
+    survey->is_sound = status_is_ok(status);
+    if (survey->is_sound)
+        return note(report, REPAIR_CURRENT, 0, what);
+    if (status.code != KVS_CORRUPT)
+        return status;
     return note(report, REPAIR_MANIFEST, current->number, what);
 }
 
