@@ -6,6 +6,7 @@
 #include "block/block_builder.h"
 #include "filter/filter_builder.h"
 #include "io/io_mem.h"
+#include "segment/segment_fences.h"
 #include "segment/segment_writer.h"
 #include "version/manifest.h"
 
@@ -72,7 +73,15 @@ static void check(struct buffer *seed, const char *target, const char *name)
 
 /* ---- Blocks and filters ---- */
 
-static void append_block(struct buffer *seed, unsigned first, unsigned end, bool is_part)
+static void append_part_header(struct buffer *seed, enum segment_block_type type, size_t size)
+{
+    append_byte(seed, type);
+    append_byte(seed, (unsigned)(size & 0xFF));
+    append_byte(seed, (unsigned)(size >> 8));
+}
+
+/* Returns the size of the block. */
+static size_t append_block(struct buffer *seed, unsigned first, unsigned end, bool is_part)
 {
     struct block_builder builder;
     struct seed_entry entry;
@@ -83,13 +92,12 @@ static void append_block(struct buffer *seed, unsigned first, unsigned end, bool
         must(block_builder_add(&builder, entry.key, entry.value));
     }
     must(block_builder_finish(&builder, &block));
-    if (is_part) {
-        append_byte(seed, PART_DATA);
-        append_byte(seed, (unsigned)(block.size & 0xFF));
-        append_byte(seed, (unsigned)(block.size >> 8));
-    }
+    if (is_part)
+        append_part_header(seed, SEGMENT_BLOCK_DATA, block.size);
     append(seed, block.data, block.size);
+    size_t size = block.size;
     block_builder_fini(&builder);
+    return size;
 }
 
 /* A fuzzer that starts from a block of an older format would search the present one from nothing; so for the other kinds below. */
@@ -145,17 +153,37 @@ static void check_segment_file(void)
     check(&seed, "segment", "seed_file");
 }
 
+/* Blocks that end anywhere, also between two versions of a key. with_index: the index is a part as well, not derived. */
+static void check_segment_parts(const char *name, bool with_index)
+{
+    static const unsigned ends[] = {0, 9, 20, 31};
+    struct buffer seed = {0}, index = {0};
+    struct fences_builder fences = {0};
+    append_byte(&seed, 0);
+    append_byte(&seed, 0);
+    for (size_t i = 0; i + 1 < sizeof ends / sizeof *ends; i++) {
+        struct seed_entry first, before;
+        size_t size = append_block(&seed, ends[i], ends[i + 1], true);
+        make_entry(&first, ends[i]);
+        make_entry(&before, i > 0 ? ends[i] - 1 : 0);
+        must(fences_builder_add(&fences, first.key, before.key, size + SEGMENT_FRAME_BYTES));
+    }
+    must(fences_builder_finish(&fences, &index));
+    if (with_index) {
+        append_part_header(&seed, SEGMENT_BLOCK_INDEX, index.size);
+        append(&seed, index.data, index.size);
+    }
+    fences_builder_fini(&fences);
+    buffer_fini(&index);
+    check(&seed, "segment", name);
+}
+
 static void fuzz_seeds_of_segments_are_of_this_format(void **state)
 {
     (void)state;
-    struct buffer seed = {0};
     check_segment_file();
-    append_byte(&seed, 0);
-    append_byte(&seed, 0);
-    append_block(&seed, 0, 9, true);
-    append_block(&seed, 9, 20, true);
-    append_block(&seed, 20, 31, true);
-    check(&seed, "segment", "seed_parts");
+    check_segment_parts("seed_parts", false);
+    check_segment_parts("seed_parts_with_index", true);
 }
 
 /* ---- Manifests ---- */
