@@ -1,23 +1,20 @@
 /* log_replay_fuzz.c -- replays one or two logs made of the input.
  *
  * Role      Whatever the logs hold, replay either refuses, or delivers runs of consecutive record numbers that agree with its report, and those beyond
- *           D once more when asked to; it changes nothing on the disk, and what it says is a tail can be set aside.
+ *           D once more when asked to; D is at least the largest watermark that a plain scan finds, and what is delivered reaches to it. It changes nothing
+ *           on the disk, and what it says is a tail can be set aside.
  * Format    11 bytes that say what is listed (struct plan), then the bytes of log 1, then those of log 2. Checksums stop a fuzzer at the first byte
  *           that it changes, so in repair mode headers, frames and checksums are made right first, and what is left to vary is their content.
  * Failure   Aborts.
  */
 
-#include "base/assert.h"
-#include "base/coding.h"
+#include "fuzz.h"
+
 #include "format/checksum.h"
 #include "format/log_header.h"
 #include "io/io_mem.h"
 #include "wal/log_replay.h"
 #include "wal/log_set_aside.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PLAN_BYTES = 11, LOGS = 2, INPUT_MAX_BYTES = 1 << 16 };
 
@@ -185,6 +182,21 @@ static struct kvs_status check_unproven(void *context, const struct log_replay_r
     return status_ok();
 }
 
+/* Of any record header that verifies in a log, up to its listed end. */
+static uint64_t largest_watermark(const struct plan *plan, size_t log)
+{
+    const struct log_listing *listing = &plan->logs[log];
+    const uint8_t *bytes = plan->bytes[log];
+    uint64_t size = plan->sizes[log], largest = 0;
+    struct log_record record;
+    if (listing->has_end && size > listing->end_bytes)
+        size = listing->end_bytes;
+    for (uint64_t at = LOG_HEADER_BYTES; at + LOG_RECORD_HEADER_BYTES <= size; at += LOG_RECORD_ALIGNMENT)
+        if (log_record_decode(&record, bytes + at, coding_get_u64(bytes + 32), at) && record.watermark > largest)
+            largest = record.watermark;
+    return largest;
+}
+
 static void check_report(const struct run *run, const struct log_replay_report *report,
                          const struct log_replay_end *ends)
 {
@@ -193,7 +205,9 @@ static void check_report(const struct run *run, const struct log_replay_report *
     KVS_ASSERT(run->records == 0 || report->last_record >= run->last_record);
     KVS_ASSERT(report->durable_record >= run->plan->durable_record);
     KVS_ASSERT(report->next_record > report->last_record && report->next_record > report->durable_record);
+    KVS_ASSERT(report->last_record >= report->durable_record);
     for (size_t i = 0; i < run->plan->count; i++) {
+        KVS_ASSERT(report->durable_record >= largest_watermark(run->plan, i));
         KVS_ASSERT(ends[i].proven_bytes <= ends[i].end_bytes && ends[i].proven_record <= ends[i].last_record);
         KVS_ASSERT(ends[i].end_bytes <= run->plan->sizes[i]);
         KVS_ASSERT(ends[i].tail_bytes <= run->plan->sizes[i] - ends[i].tail_offset);
