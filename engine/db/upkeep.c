@@ -410,6 +410,9 @@ static bool round_locked(struct upkeep *upkeep)
     if (may_try && !commit_has_failed_locked(&db->commit) && list_logs_locked(upkeep) &&
         (prepare_locked(upkeep) || extend_locked(upkeep)))
         return true;
+    /* What was short before is not needed any more, as when a flush took the log whose end could not be listed. */
+    if (may_try && upkeep->retry_ns == 0 && !status_is_ok(db->commit.upkeep_full.status))
+        note_room_locked(upkeep, status_ok());
     if (bury_logs_locked(db) || reclaim_locked(db))
         return true;
     workers_want_janitor_locked(db);
