@@ -1,5 +1,6 @@
 #include "db/install.h"
 
+#include "db/rescue.h"
 #include "merge/merge_iterator.h"
 
 #include <stdlib.h>
@@ -174,26 +175,53 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     return is_worth_retrying(status) ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }
 
+/* The log has failed: save what is published, once. Returns when to try again; 0: not. */
+static uint64_t rescue(struct kvs_db *db, bool *is_over)
+{
+    uint64_t saved;
+    struct kvs_status status = rescue_run(db, &saved);
+    *is_over = status_is_ok(status) || !is_worth_retrying(status);
+    if (!status_is_ok(status))
+        db_log(db, KVS_LOG_ERROR, "what is published could not be written to a segment: %s", status_text(status));
+    else if (saved != 0)
+        db_log(db, KVS_LOG_WARNING,
+               "the log has failed: what is published, up to sequence number %llu, is in a segment",
+               (unsigned long long)saved);
+    return *is_over ? 0 : io_monotonic_ns(db->io) + RETRY_NS;
+}
+
+/* One round. retry_ns: out, when to look again although nobody wakes the thread; 0: never. Returns whether there may be more to do at once. Commit lock held, dropped
+ * meanwhile. */
+static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued)
+{
+    struct commit *commit = &db->commit;
+    struct flush_work work;
+    bool has_failed = commit_has_failed_locked(commit);
+    *retry_ns = 0;
+    if (has_failed)
+        io_condition_broadcast(&db->workers.done);
+    if (has_failed ? *is_rescued : !take_work_locked(db, &work))
+        return false;
+    io_mutex_unlock(&commit->lock);
+    if (has_failed) {
+        *retry_ns = rescue(db, is_rescued);
+    } else {
+        struct kvs_status status = flush_work(db, &work);
+        *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
+    }
+    io_mutex_lock(&commit->lock);
+    return *retry_ns == 0;
+}
+
 void flush_body(void *argument)
 {
     struct kvs_db *db = argument;
-    struct commit *commit = &db->commit;
-    struct flush_work work;
-    io_mutex_lock(&commit->lock);
+    uint64_t retry_ns;
+    bool is_rescued = false;
+    io_mutex_lock(&db->commit.lock);
     while (!db->workers.stopping) {
-        bool has_failed = commit_has_failed_locked(commit);
-        if (has_failed)
-            io_condition_broadcast(&db->workers.done);
-        if (has_failed || !take_work_locked(db, &work)) {
-            worker_wait_locked(db, &db->workers.flush, 0);
-            continue;
-        }
-        io_mutex_unlock(&commit->lock);
-        struct kvs_status status = flush_work(db, &work);
-        uint64_t retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
-        io_mutex_lock(&commit->lock);
-        if (retry_ns != 0)
+        if (!round_locked(db, &retry_ns, &is_rescued))
             worker_wait_locked(db, &db->workers.flush, retry_ns);
     }
-    io_mutex_unlock(&commit->lock);
+    io_mutex_unlock(&db->commit.lock);
 }
