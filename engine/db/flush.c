@@ -5,8 +5,9 @@
 
 #include <stdlib.h>
 
-/* How soon a flush that failed is tried again. */
+/* How soon a flush that failed is tried again, and how often in a row where it is not for want of room or memory. */
 #define RETRY_NS UINT64_C(200000000)
+enum { BROKEN_TRIES_MAX = 50 };
 
 /* Memtables that one flush takes at most, so that the first of many does not wait for the last. */
 enum { FLUSH_TABLES_MAX = 8 };
@@ -142,18 +143,23 @@ static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *
     if (status_is_ok(status)) {
         io_mutex_lock(&db->commit.lock);
         note_speed_locked(db, work, &result, begun_ns);
+        db->workers.flush_broken_tries = 0;
         io_mutex_unlock(&db->commit.lock);
         compaction_measure(db);
     }
     return status;
 }
 
-/* A flush that failed before its edit has changed nothing, and the next try begins with a new file: a full disk, short memory, too many open files or a failing
- * device may pass. What cannot is a merge that finds its own memory damaged. */
-static bool is_worth_retrying(struct kvs_status status)
+static bool is_short(struct kvs_status status)
 {
-    return status.code != KVS_BUSY && status.code != KVS_POISONED && status.code != KVS_UNKNOWN &&
-           status.code != KVS_CORRUPT;
+    return status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
+}
+
+/* A flush that failed before its edit has changed nothing, and the next try begins with a new file: a full disk, short memory, too many open files or a failing
+ * device may pass. A device that goes on failing is given up, since syncs may be waiting for the flush; so is a merge that finds its own memory damaged. */
+static bool is_worth_retrying(const struct kvs_db *db, struct kvs_status status)
+{
+    return is_short(status) || (status.code == KVS_IO && db->workers.flush_broken_tries < BROKEN_TRIES_MAX);
 }
 
 /* Report a failed flush; one that cannot succeed later forbids further writes, since memory would only fill up. Until then writers are let in as long as there is
@@ -162,25 +168,27 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
 {
     if (status.code != KVS_BUSY)
         db_log(db, KVS_LOG_ERROR, "flush failed: %s", status_text(status));
-    if (!is_worth_retrying(status) && status.code != KVS_BUSY)
+    db->workers.flush_broken_tries = is_short(status) ? 0 : db->workers.flush_broken_tries + 1;
+    bool retries = is_worth_retrying(db, status);
+    if (!retries && status.code != KVS_BUSY)
         commit_poison(&db->commit, status);
     io_mutex_lock(&db->commit.lock);
-    if (is_worth_retrying(status))
+    if (retries)
         status_keep(&db->commit.flush_full, status);
     io_condition_broadcast(&db->commit.room);
     io_condition_broadcast(&db->commit.progress);
     io_condition_broadcast(&db->workers.done);
     log_thread_room_locked(&db->commit);
     io_mutex_unlock(&db->commit.lock);
-    return is_worth_retrying(status) ? io_monotonic_ns(db->io) + RETRY_NS : 0;
+    return retries ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }
 
-/* The log has failed: save what is published, once. Returns when to try again; 0: not. */
+/* The log has failed: save what is published, once; nobody waits, so that it is tried for as long as it may work. Returns when to try again; 0: not. */
 static uint64_t rescue(struct kvs_db *db, bool *is_over)
 {
     uint64_t saved;
     struct kvs_status status = rescue_run(db, &saved);
-    *is_over = status_is_ok(status) || !is_worth_retrying(status);
+    *is_over = status_is_ok(status) || !(is_short(status) || status.code == KVS_IO);
     if (!status_is_ok(status))
         db_log(db, KVS_LOG_ERROR, "what is published could not be written to a segment: %s", status_text(status));
     else if (saved != 0)

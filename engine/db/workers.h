@@ -50,6 +50,8 @@ struct workers {
     double drain_rate;
     uint64_t debt_bytes, data_bytes, level0_runs;
     uint64_t noted_record;
+    unsigned
+        flush_broken_tries; /* the flush thread's own: failures in a row that were not for want of room or memory */
     uint64_t flushed_sequence;
     uint64_t compact_asked, compact_served;
     struct kept_status compact_outcome; /* of the last kvs_compact */

@@ -1,6 +1,7 @@
 /* fault.h -- one case of the fault loops: what its parts share.
  *
- * Role      A case is a scenario (a short program of calls of the engine) in which the Nth call of a kind, or the Nth allocation, fails, once or for good. The engine
+ * Role      A case is a scenario (a short program of calls of the engine) in which the Nth call of a kind, or the Nth allocation, fails, once or for good (three seconds of the
+ *           simulated clock, since a full disk is waited for). The engine
  *           runs on the simulated disk, its threads fibers of one seeded scheduler, so that the same case is the same run.
  *
  *               engine -> trace (of writes and syncs) -> fault -> mem (the disk)
@@ -48,14 +49,12 @@ struct fault_scenario {
  * arm        from now on count, and fail the Nth
  * has_fired  whether it has failed one
  * clear      stop failing
- * may_poison whether such a failure may end writing until the database is reopened
- * is_waited_for  for good, it keeps writers waiting: it has to end some time */
+ * may_poison whether such a failure may end writing until the database is reopened */
 struct fault_injector {
     void (*arm)(struct fault_bench *bench);
     bool (*has_fired)(const struct fault_bench *bench);
     void (*clear)(struct fault_bench *bench);
     bool (*may_poison)(const struct fault_bench *bench);
-    bool (*is_waited_for)(const struct fault_bench *bench);
 };
 
 /* What came of a case, in the order of gravity. */

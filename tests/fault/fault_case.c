@@ -11,9 +11,9 @@
 
 enum { TRACE_BYTES = 256 << 10, REAL_SECONDS_MAX = 100 };
 
-/* Simulated time: how often the watch looks, how long a full disk stays full, and what is taken for a hang. */
+/* Simulated time: how often the watch looks, how long a fault for good stays, and what is taken for a hang. */
 #define WATCH_NS UINT64_C(20000000)
-#define FULL_NS UINT64_C(3000000000)
+#define FOR_GOOD_NS UINT64_C(3000000000)
 #define HANG_NS UINT64_C(600000000000)
 
 /* ---- Messages ---- */
@@ -207,7 +207,7 @@ static void make_torn_image(const char *program)
 
 /* ---- The case ---- */
 
-/* Ends a full disk after a while, and tells a hang. */
+/* Ends a fault after a while, and tells a hang. */
 static void watch(void *argument)
 {
     struct fault_bench *bench = argument;
@@ -217,8 +217,7 @@ static void watch(void *argument)
         uint64_t now_ns = io_scheduler_now_ns(bench->scheduler);
         if (bench->fired_ns == 0 && fault_has_fired(bench))
             bench->fired_ns = now_ns;
-        if (bench->fired_ns != 0 && now_ns - bench->fired_ns > FULL_NS && bench->what.for_good &&
-            bench->injector->is_waited_for(bench))
+        if (bench->fired_ns != 0 && now_ns - bench->fired_ns > FOR_GOOD_NS)
             bench->injector->clear(bench);
         if (now_ns - begun_ns > HANG_NS)
             fault_fail(bench, "a call hangs");

@@ -104,12 +104,7 @@ static bool may_poison(const struct fault_bench *bench)
     }
 }
 
-static bool is_waited_for(const struct fault_bench *bench)
-{
-    return bench->what.sys_errno == ENOSPC;
-}
-
-static const struct fault_injector injector = {arm, has_fired, clear, may_poison, is_waited_for};
+static const struct fault_injector injector = {arm, has_fired, clear, may_poison};
 
 /* ---- The table ---- */
 

@@ -41,13 +41,7 @@ static bool may_poison(const struct fault_bench *bench)
     return true;
 }
 
-static bool is_waited_for(const struct fault_bench *bench)
-{
-    (void)bench;
-    return true;
-}
-
-static const struct fault_injector injector = {arm, has_fired, clear, may_poison, is_waited_for};
+static const struct fault_injector injector = {arm, has_fired, clear, may_poison};
 
 /* ---- The loops ---- */
 
