@@ -44,4 +44,7 @@ kvs_server_test(server_kill_long kill_test.py ARGS --soak PROGRAMS kvstore_serve
 kvs_server_test(server_inject inject_test.py TIMEOUT 300)
 kvs_server_test(server_pause pause_test.py)
 kvs_server_test(server_full_disk full_disk_test.py)
+kvs_server_test(server_linearizability linearizability_test.py)
+kvs_server_test(server_history history_test.py)
+kvs_server_test(server_history_long history_test.py ARGS --soak LABELS slow TIMEOUT 100000)
 kvs_server_test(server_disk disk_test.py PROPERTIES RUN_SERIAL ON)
