@@ -165,19 +165,40 @@ static struct kvs_status visit(void *context, const struct manifest_edit *edit, 
     return manifest_state_apply(context, edit, path, offset);
 }
 
+/* Read the manifest that CURRENT names. state is the caller's to fini, whatever comes. Returns whether it can be read to its end. */
+static bool read_state(struct io_mem *mem, const char *folder, struct manifest_state *state,
+                       struct manifest_current *current)
+{
+    struct manifest_replay_result result;
+    bool found = false;
+    manifest_state_init(state);
+    struct kvs_status status = manifest_current_read(io_mem_as_io(mem), current, &found, folder);
+    if (status_is_ok(status) && found)
+        status = manifest_replay(io_mem_as_io(mem), &result, folder, current, visit, state);
+    return status_is_ok(status) && found;
+}
+
+uint64_t oracle_listed_end(struct io_mem *mem, const char *folder, uint64_t number)
+{
+    struct manifest_current current;
+    struct manifest_state state;
+    uint64_t end = 0;
+    (void)read_state(mem, folder, &state, &current);
+    for (size_t i = 0; i < state.logs.count; i++) {
+        const struct manifest_log *log = &state.logs.logs[i];
+        if (log->number == number)
+            end = log->is_ended ? log->size_bytes : UINT64_MAX;
+    }
+    manifest_state_fini(&state);
+    return end;
+}
+
 struct oracle_verdict oracle_judge(struct io_mem *mem, const char *folder)
 {
-    struct io *io = io_mem_as_io(mem);
     struct oracle_verdict verdict = {.rule = ORACLE_MANIFEST};
     struct manifest_current current;
-    struct manifest_replay_result result;
     struct manifest_state state;
-    bool found = false;
-    manifest_state_init(&state);
-    struct kvs_status status = manifest_current_read(io, &current, &found, folder);
-    if (status_is_ok(status) && found)
-        status = manifest_replay(io, &result, folder, &current, visit, &state);
-    if (status_is_ok(status) && found) {
+    if (read_state(mem, folder, &state, &current)) {
         verdict = judge_logs(mem, folder, current.uuid, &state);
         for (size_t i = 0; i < state.slot_count; i++) {
             if (state.slots[i].is_live)

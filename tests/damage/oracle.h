@@ -21,4 +21,7 @@ struct oracle_verdict {
 
 struct oracle_verdict oracle_judge(struct io_mem *mem, const char *folder);
 
+/* Where a log ends, as the manifest lists it: 0 where it does not list the log, UINT64_MAX where it lists no end. The manifest is sound. */
+uint64_t oracle_listed_end(struct io_mem *mem, const char *folder, uint64_t number);
+
 #endif

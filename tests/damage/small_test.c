@@ -42,13 +42,15 @@ static enum file_type type_of(const struct damage_file *file)
 /* Why a damage that verification does not see cannot be one that anybody could see. NULL: it ought to have been seen. */
 static const char *harmless_because(const struct damage *damage)
 {
-    switch (type_of(damage->file)) {
+    uint64_t number = 0, end;
+    switch (file_name_parse(&number, damage->file->name)) {
     case FILE_LOCK:
         return "the contents of LOCK are never read";
     case FILE_LOG:
-        return damage->at >= damage->file->data_bytes || damage->base->shape.ending == DAMAGE_CLOSED
-                   ? "what lies beyond the listed end of a log does not exist"
-                   : "a log that is not listed holds nothing";
+        end = oracle_listed_end(damage->base->mem, DAMAGE_FOLDER, number);
+        return end == 0            ? "a log that is not listed holds nothing"
+               : damage->at >= end ? "what lies beyond the listed end of a log does not exist"
+                                   : NULL;
     case FILE_MANIFEST:
         return damage->at + 8 >= damage->file->data_bytes ? "what follows the last edit of a manifest is no edit"
                                                           : NULL;
