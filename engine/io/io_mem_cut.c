@@ -164,14 +164,19 @@ static int cut_file(struct cut *cut, const struct mem_inode *from, struct mem_in
     return error;
 }
 
+/* Of a write under way, no more than reads have seen can ever reach the disk: the process that had the rest is gone. */
 static int copy_change(struct mem_inode *to, const struct mem_change *change)
 {
-    size_t data_size = change->kind == MEM_WRITE ? (size_t)change->size : 0;
+    uint64_t size = change->kind == MEM_WRITE && change->ended == 0 ? change->landed : change->size;
+    size_t data_size = change->kind == MEM_WRITE ? (size_t)size : 0;
+    if (change->kind == MEM_WRITE && size == 0)
+        return 0;
     struct mem_change *copy = mem_change_new(change->kind, data_size);
     if (copy == NULL)
         return ENOMEM;
     memcpy(copy, change, sizeof *copy + data_size);
     copy->next = NULL;
+    copy->size = size;
     /* A write under way has ended, in whatever state it was, with the process that made it. */
     if (copy->ended == 0)
         copy->ended = to->mem->tick;

@@ -172,6 +172,7 @@ static int write_begin(struct mem_handle *handle, struct mem_write *write, const
     mem_change_begin(inode, write->change);
     write->landed =
         mem->io.scheduler == NULL && mem->crash_number == 0 ? 0 : io_seed_below(&mem->seed, write->fits + 1);
+    write->change->landed = write->landed;
     return mem_bytes_write(&inode->live, data, write->landed, offset) ? 0 : ENOMEM;
 }
 

@@ -28,7 +28,8 @@ enum mem_change_kind { MEM_WRITE, MEM_TRUNCATE, MEM_EXTEND };
  * began  the disk's tick when it began; changes of one file are listed in this order
  * ended  the tick when it was complete, 0 while it is under way
  * lost   a failed sync has dropped it: no later one makes it durable
- * size   MEM_WRITE: bytes in data, at offset; the others: the size that the file is cut or extended to */
+ * size   MEM_WRITE: bytes in data, at offset; the others: the size that the file is cut or extended to
+ * landed MEM_WRITE under way: how many bytes of it reads see */
 struct mem_change {
     struct mem_change *next;
     enum mem_change_kind kind;
@@ -37,6 +38,7 @@ struct mem_change {
     uint64_t ended;
     uint64_t offset;
     uint64_t size;
+    uint64_t landed;
     uint8_t data[];
 };
 
