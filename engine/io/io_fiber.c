@@ -46,7 +46,9 @@ enum {
     NAME_BYTES = 16,
     STEP_NS_LIMIT = 1000,
     WEIGHT_SHIFT_LIMIT = 5,
-    SPURIOUS_ONE_IN = 64
+    SPURIOUS_ONE_IN = 64,
+    NAP_ONE_IN = 128,
+    NAP_NS_LIMIT = 1000000
 };
 
 /* ready --wait--> waiting --wake or deadline--> ready --return--> ended. The running fiber is ready. */
@@ -84,6 +86,7 @@ struct io_scheduler {
     uint64_t now_ns;
     uint64_t fingerprint;
     uint64_t stay_one_in; /* a running fiber that could go on is asked to yield one time in so many */
+    uint64_t nap_one_in;  /* and to sleep, as a thread that the machine has set aside; 0: never */
     struct io_fiber *fibers;
     struct io_fiber *current; /* NULL outside io_scheduler_run */
     struct io_fiber *came_from;
@@ -96,6 +99,8 @@ struct io_scheduler *io_scheduler_new(uint64_t seed)
         return NULL;
     scheduler->seed = io_seed_of(seed);
     scheduler->stay_one_in = UINT64_C(1) << io_seed_below(&scheduler->seed, WEIGHT_SHIFT_LIMIT);
+    if (io_seed_below(&scheduler->seed, 2) == 0)
+        scheduler->nap_one_in = (uint64_t)NAP_ONE_IN << io_seed_below(&scheduler->seed, WEIGHT_SHIFT_LIMIT);
     return scheduler;
 }
 
@@ -260,15 +265,6 @@ static void switch_away(struct io_scheduler *scheduler)
     announce_arrival(self);
 }
 
-void io_scheduler_yield(struct io_scheduler *scheduler)
-{
-    if (scheduler->current == NULL)
-        return;
-    scheduler->now_ns += 1 + io_seed_below(&scheduler->seed, STEP_NS_LIMIT);
-    if (io_seed_below(&scheduler->seed, scheduler->stay_one_in) == 0)
-        switch_away(scheduler);
-}
-
 /* Wait in a list (NULL: nobody wakes) until woken, true, or until the deadline, false. */
 static bool wait_in(struct io_scheduler *scheduler, struct io_fiber **list, uint64_t deadline_ns, const char *what,
                     const struct io_fiber *other)
@@ -287,6 +283,18 @@ static bool wait_in(struct io_scheduler *scheduler, struct io_fiber **list, uint
     scheduler->now_ns += 1;
     switch_away(scheduler);
     return !self->timed_out;
+}
+
+void io_scheduler_yield(struct io_scheduler *scheduler)
+{
+    if (scheduler->current == NULL)
+        return;
+    scheduler->now_ns += 1 + io_seed_below(&scheduler->seed, STEP_NS_LIMIT);
+    if (scheduler->nap_one_in != 0 && io_seed_below(&scheduler->seed, scheduler->nap_one_in) == 0)
+        wait_in(scheduler, NULL, scheduler->now_ns + io_seed_below(&scheduler->seed, NAP_NS_LIMIT), "the processor",
+                NULL);
+    else if (io_seed_below(&scheduler->seed, scheduler->stay_one_in) == 0)
+        switch_away(scheduler);
 }
 
 static void fiber_main(unsigned high, unsigned low)

@@ -2,8 +2,8 @@
  *
  * Role      Code written against io_thread.h runs unchanged: its threads become fibers with stacks of their own, and at every lock, wait, wake-up, thread
  *           start and simulated I/O step the seed decides who goes on. The same seed gives the same run, instruction by instruction. Seeds differ not
- *           only in the choices: each also fixes how often a fiber is left running and how much each fiber is favoured, so that starved and hurried
- *           threads both occur.
+ *           only in the choices: each also fixes how often a fiber is left running, how much each fiber is favoured, and whether fibers now and then
+ *           sleep where they might have gone on, so that starved, hurried and preempted threads all occur.
  * Time      A virtual clock in nanoseconds. It goes on a little at every step and, when every fiber waits, to the next deadline. No real time passes.
  * Threads   A scheduler belongs to the real thread that runs it.
  * Failure   A deadlock (all fibers wait, none with a deadline) and a body that returns while its threads live are mistakes of the code under test: the
