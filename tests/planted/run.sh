@@ -129,7 +129,7 @@ run_patch() {
         build "test_${how[1]}"
     fi
     begun=$(now_ms)
-    is_caught "$log" "${how[@]}" || status=1
+    { is_caught "$log" "${how[@]}" || status=1; } 2>/dev/null # bash tells of deaths by signal
     local elapsed_ms=$(($(now_ms) - begun))
     (cd "$work/tree" && apply reverse "$file")
     found=$(sed -n 's/^kvstore_sim: seed \([0-9]*\),.*/\1/p' "$log" | tail -n 1)

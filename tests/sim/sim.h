@@ -19,6 +19,7 @@
 #include "io/io_trace.h"
 #include "kvstore.h"
 #include "sim_data.h"
+#include "sim_lost.h"
 #include "sim_oracle.h"
 #include "sim_report.h"
 #include "sim_tap.h"
@@ -64,13 +65,15 @@ enum sim_trouble { TROUBLE_NONE, TROUBLE_SLOW, TROUBLE_FAULT };
  * poisoned     a write was refused because of an earlier failure: none that begins later may succeed
  * latest_published   for checking that the number never goes back
  * pending_callbacks  asked for and not come yet
- * writers_left       writers that have not finished */
+ * writers_left       writers that have not finished
+ * is_cut             the disk was just switched on after a power cut */
 struct sim {
     const struct sim_config *config;
     uint64_t seed;
     struct io_seed random;
     struct sim_data data;
     struct oracle oracle;
+    struct sim_lost lost;
     struct sim_report report;
     struct io_scheduler *scheduler;
     struct io_mem *mem;
@@ -88,6 +91,7 @@ struct sim {
     uint64_t latest_published;
     uint64_t pending_callbacks;
     unsigned writers_left;
+    bool is_cut;
 };
 
 /* A user of the database: a fiber with random numbers of its own, drawn anew for each operation, so that leaving one out does not change the others. */
@@ -108,6 +112,12 @@ static inline uint64_t sim_below(struct io_seed *random, uint64_t limit)
 static inline bool sim_one_in(struct io_seed *random, uint64_t limit)
 {
     return io_seed_below(random, limit) == 0;
+}
+
+/* One of the few keys that are written and read more often than others. */
+static inline uint32_t sim_hot_key(struct io_seed *random, uint64_t key_count)
+{
+    return (uint32_t)(sim_below(random, key_count < 8 ? key_count : 8) * 5 % key_count);
 }
 
 uint64_t sim_now_ns(const struct sim *sim);
@@ -141,6 +151,22 @@ bool sim_check_state(struct sim *sim, uint64_t required, bool adopt);
 
 /* Wait until the engine has cleaned up, and check that the folder holds what is listed and nothing else. Returns false if the power went. */
 bool sim_check_folder(struct sim *sim);
+
+/* What a generation is like, drawn from sim->random: what options it is opened with, what fails or is slow (rules for sim->fault), and when it crashes. */
+struct kvs_options sim_draw_options(struct sim *sim);
+void sim_draw_trouble(struct sim *sim);
+void sim_draw_crash(struct sim *sim);
+
+/* The disk, and the io between it and the engine: made before an open and taken down after the close. */
+void sim_use_disk(struct sim *sim, struct io_mem *mem);
+void sim_io_up(struct sim *sim);
+void sim_io_down(struct sim *sim);
+
+/* The disk of the next generation: that of this one as it is, or what a kill or a power cut leaves of it; perhaps after a look at another such end.
+ *
+ * is_clean  the close succeeded, so that it may go on as it is
+ * was_open  it was opened in this generation */
+void sim_next_disk(struct sim *sim, bool is_clean, bool was_open);
 
 /* One whole round. */
 void sim_run_round(const struct sim_config *config, uint64_t seed);

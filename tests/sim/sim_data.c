@@ -128,30 +128,37 @@ static size_t value_bytes(const struct sim_data *data, uint32_t value)
 }
 
 /* Eight bytes of a value's filling; every second value compresses well. */
-static uint64_t filling(const struct sim_data *data, uint32_t value, size_t at)
+static uint64_t filling(uint64_t start, uint32_t value, size_t at)
 {
-    if (value & 1)
-        return hash_mix(data->seed ^ value, at);
-    return UINT64_C(0x2020202061626364) + value % 7;
+    if ((value & 1) == 0)
+        return UINT64_C(0x2020202061626364) + value % 7;
+    uint64_t word = (start + at) * UINT64_C(0x9E3779B97F4A7C15);
+    return word ^ word >> 32;
 }
 
-/* Whether bytes are those of the value, or, to make them, copy the value's bytes. */
-static bool match_or_make(const struct sim_data *data, uint32_t value, const uint8_t *match, uint8_t *make, size_t size)
+static void make_value(const struct sim_data *data, uint32_t value, uint8_t *bytes, size_t size)
 {
-    uint8_t word[8];
-    for (size_t at = 0; at < size;) {
-        size_t chunk = at == 0 ? ID_BYTES : sizeof word;
-        if (chunk > size - at)
-            chunk = size - at;
-        uint64_t number = at == 0 ? value : filling(data, value, at);
-        memcpy(word, &number, sizeof word);
-        if (make != NULL)
-            memcpy(make + at, word, chunk);
-        else if (memcmp(match + at, word, chunk) != 0)
-            return false;
-        at += chunk;
+    uint64_t start = hash_mix(data->seed, value), word;
+    memcpy(bytes, &value, ID_BYTES);
+    size_t at = ID_BYTES;
+    for (; at + sizeof word <= size; at += sizeof word) {
+        word = filling(start, value, at);
+        memcpy(bytes + at, &word, sizeof word);
     }
-    return true;
+    word = filling(start, value, at);
+    memcpy(bytes + at, &word, size - at);
+}
+
+static bool is_value(const struct sim_data *data, uint32_t value, const uint8_t *bytes, size_t size)
+{
+    uint64_t start = hash_mix(data->seed, value), word, wrong = 0;
+    size_t at = ID_BYTES;
+    for (; at + sizeof word <= size; at += sizeof word) {
+        memcpy(&word, bytes + at, sizeof word);
+        wrong |= word ^ filling(start, value, at);
+    }
+    word = filling(start, value, at);
+    return wrong == 0 && memcmp(&word, bytes + at, size - at) == 0;
 }
 
 struct kvs_slice sim_data_make_value(const struct sim_data *data, uint32_t value)
@@ -161,7 +168,7 @@ struct kvs_slice sim_data_make_value(const struct sim_data *data, uint32_t value
         return slice_of(NULL, 0);
     uint8_t *bytes = malloc(size);
     KVS_ASSERT(bytes != NULL);
-    (void)match_or_make(data, value, NULL, bytes, size);
+    make_value(data, value, bytes, size);
     return slice_of(bytes, size);
 }
 
@@ -173,7 +180,7 @@ bool sim_data_read_value(const struct sim_data *data, uint32_t *value, struct kv
             return false;
         memcpy(&id, bytes.data, ID_BYTES);
         if (id <= SIM_EMPTY || id >= data->next_value || bytes.size != value_bytes(data, id) ||
-            !match_or_make(data, id, bytes.data, NULL, bytes.size))
+            !is_value(data, id, bytes.data, bytes.size))
             return false;
     }
     *value = id;

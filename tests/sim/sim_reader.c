@@ -49,9 +49,12 @@ static uint32_t id_of(struct reader *reader, struct kvs_slice bytes, uint32_t ke
     return id;
 }
 
+/* Half of the time one of the few that writers like, too. */
 static uint32_t draw_key(struct reader *reader)
 {
-    return (uint32_t)sim_below(&reader->user->random, reader->sim->data.key_count);
+    uint64_t count = reader->sim->data.key_count;
+    return sim_one_in(&reader->user->random, 2) ? sim_hot_key(&reader->user->random, count)
+                                                : (uint32_t)sim_below(&reader->user->random, count);
 }
 
 /* ---- Reads ---- */

@@ -4,11 +4,11 @@
 
 #include "base/assert.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRACE_BYTES = 32 << 20 };
+enum { TRACE_BYTES = 32 << 20, KEPT_BYTES_MAX = 1 << 20 };
 
 /* How a generation ended. */
 enum ending { ENDED_CLEAN, ENDED_BROKEN, ENDED_CRASHED };
@@ -67,102 +67,9 @@ bool sim_accept_read(struct sim *sim, const char *who, const char *what, struct 
     return kvs_ok(status);
 }
 
-/* ---- What a generation is like ---- */
-
-static uint64_t draw_size(struct io_seed *random, uint64_t least, uint64_t doublings)
-{
-    uint64_t size = least << sim_below(random, doublings);
-    return size + sim_below(random, size);
-}
-
-static struct kvs_options draw_options(struct sim *sim)
-{
-    struct io_seed *random = &sim->random;
-    struct kvs_options options;
-    kvs_options_default(&options);
-    options.memory_bytes = draw_size(random, 1 << 20, 4);
-    options.memtable_bytes = draw_size(random, 4096, 4);
-    options.block_bytes = (uint32_t)draw_size(random, 256, 4);
-    options.segment_bytes = draw_size(random, 4096, 5);
-    options.level_base_bytes = draw_size(random, 4096, 6);
-    options.compression = sim_one_in(random, 2) ? KVS_COMPRESSION_NONE : KVS_COMPRESSION_ZSTD;
-    options.filter_bits_per_key = sim_one_in(random, 3) ? 0 : (uint32_t)sim_below(random, 20) + 1;
-    options.sync_mode = sim_one_in(random, 2) ? KVS_SYNC_ALWAYS : (enum kvs_sync_mode)sim_below(random, 3);
-    options.sync_interval_ms = (uint32_t)(1 + sim_below(random, 40));
-    options.log = sim_engine_log;
-    options.log_context = sim;
-    return options;
-}
-
-static void draw_slowness(struct sim *sim)
-{
-    io_fault_add(sim->fault, &(struct io_fault_rule){.call = IO_CALL_SYNC,
-                                                     .nth = 1,
-                                                     .for_good = true,
-                                                     .action = IO_FAULT_DELAY,
-                                                     .delay_ns = draw_size(&sim->random, 10000, 9)});
-    if (sim_one_in(&sim->random, 3))
-        io_fault_add(sim->fault, &(struct io_fault_rule){.call = IO_CALL_WRITE,
-                                                         .nth = 1,
-                                                         .for_good = true,
-                                                         .action = IO_FAULT_DELAY,
-                                                         .delay_ns = draw_size(&sim->random, 1000, 10)});
-}
-
-static void draw_fault(struct sim *sim)
-{
-    static const enum io_call calls[] = {IO_CALL_SYNC,           IO_CALL_SYNC,   IO_CALL_SYNC,        IO_CALL_SYNC,
-                                         IO_CALL_WRITE,          IO_CALL_WRITE,  IO_CALL_PREALLOCATE, IO_CALL_RENAME,
-                                         IO_CALL_DIRECTORY_SYNC, IO_CALL_UNLINK, IO_CALL_OPEN};
-    struct io_seed *random = &sim->random;
-    struct io_fault_rule rule = {.call = calls[sim_below(random, sizeof calls / sizeof *calls)],
-                                 .nth = 1 + sim_below(random, sim_one_in(random, 2) ? 12 : 80),
-                                 .for_good = sim_one_in(random, 3),
-                                 .sys_errno = EIO};
-    if (rule.call == IO_CALL_WRITE && sim_one_in(random, 2)) {
-        rule.action = IO_FAULT_SHORT;
-        rule.landed_bytes = sim_below(random, 300);
-        rule.sys_errno = sim_one_in(random, 2) ? EIO : ENOSPC;
-        /* A full disk is waited for: it has to end. */
-        rule.for_good = rule.for_good && rule.sys_errno == EIO;
-    }
-    if (rule.call == IO_CALL_OPEN)
-        rule.sys_errno = EMFILE;
-    if (sim_one_in(random, 2))
-        rule.name_part = sim_one_in(random, 2) ? ".log" : sim_one_in(random, 2) ? ".seg" : "MANIFEST";
-    io_fault_add(sim->fault, &rule);
-    sim_note(sim, "fault: %s number %llu of %s%s, errno %d", io_call_name(rule.call), (unsigned long long)rule.nth,
-             rule.name_part == NULL ? "any file" : rule.name_part, rule.for_good ? " for good" : "", rule.sys_errno);
-}
-
-static void draw_trouble(struct sim *sim)
-{
-    uint64_t choice = sim_below(&sim->random, 10);
-    sim->trouble = choice < 6 || sim->config->no_faults ? TROUBLE_NONE : choice < 8 ? TROUBLE_SLOW : TROUBLE_FAULT;
-    if (sim->trouble == TROUBLE_SLOW)
-        draw_slowness(sim);
-    if (sim->trouble == TROUBLE_FAULT)
-        draw_fault(sim);
-}
-
-static void draw_crash(struct sim *sim)
-{
-    struct io_seed *random = &sim->random;
-    uint64_t choice = sim_below(random, 8), calls;
-    if (choice < 3)
-        return;
-    if (choice < 5)
-        calls = 1 + sim_below(random, 25);
-    else
-        calls = 20 + sim_below(random, choice == 5 ? 100 : 600);
-    enum io_mem_moment moment = (enum io_mem_moment)sim_below(random, 3);
-    io_mem_crash_at(sim->mem, io_mem_call_count(sim->mem) + calls, moment);
-    sim_note(sim, "crash planned in %llu calls, moment %d", (unsigned long long)calls, (int)moment);
-}
-
 /* ---- Disk and io ---- */
 
-static void io_up(struct sim *sim)
+void sim_io_up(struct sim *sim)
 {
     struct io *io = io_mem_as_io(sim->mem);
     sim->fault = io_fault_new(io);
@@ -180,7 +87,7 @@ static void io_up(struct sim *sim)
     sim->io = sim_tap_as_io(sim->tap);
 }
 
-static void io_down(struct sim *sim)
+void sim_io_down(struct sim *sim)
 {
     if (io_mem_open_count(sim->mem) != 0)
         sim_fail(sim, "%u files or locks are still open after close", io_mem_open_count(sim->mem));
@@ -193,7 +100,7 @@ static void io_down(struct sim *sim)
     sim->fault = NULL;
 }
 
-static void use_disk(struct sim *sim, struct io_mem *mem)
+void sim_use_disk(struct sim *sim, struct io_mem *mem)
 {
     KVS_ASSERT(mem != NULL);
     io_mem_set_scheduler(mem, sim->scheduler);
@@ -217,6 +124,36 @@ static bool open_database(struct sim *sim)
     }
     sim->oracle.next_first = kvs_applied_sequence(sim->db) + 1;
     return true;
+}
+
+/* Open, and see that nothing on the disk was forgotten. */
+static bool open_and_look(struct sim *sim)
+{
+    struct sim_look look;
+    sim_look_at(sim, &look);
+    sim_lost_check(sim, false);
+    sim_lost_note_torn(sim, &look, sim->is_cut);
+    bool is_open = open_database(sim);
+    sim_lost_check(sim, false);
+    if (!is_open)
+        return false;
+    sim_lost_note_aside(sim);
+    if (kvs_applied_sequence(sim->db) < look.last_sequence)
+        sim_fail(sim, "the next batch gets %llu, and a log has given out up to %llu",
+                 (unsigned long long)sim->oracle.next_first, (unsigned long long)look.last_sequence);
+    return true;
+}
+
+/* Nothing was in the way of clearing away: what is left is listed, or was once. */
+static void look_for_litter(struct sim *sim)
+{
+    struct sim_look look;
+    sim_look_at(sim, &look);
+    for (size_t i = 0; i < look.unlisted_count; i++) {
+        if (look.unlisted[i].type == FILE_SEGMENT && !look.was_named[i])
+            sim_fail(sim, "segment %llu, which no edit has listed, was left behind by a clean close",
+                     (unsigned long long)look.unlisted[i].number);
+    }
 }
 
 /* What the engine has promised up to now. */
@@ -319,83 +256,6 @@ static void work(struct sim *sim, uint64_t required)
     }
 }
 
-/* ---- Between generations ---- */
-
-static void note_cut(struct sim *sim)
-{
-    struct oracle *oracle = &sim->oracle;
-    oracle->acknowledged = oracle->kill_floor;
-    oracle->interval_ns = (uint64_t)sim->options.sync_interval_ms * 1000000;
-    oracle->crash_ns = sim->changed_ns;
-    oracle->may_be_late = sim->trouble != TROUBLE_NONE || sim->was_full;
-    oracle->check_interval = sim->options.sync_mode == KVS_SYNC_INTERVAL;
-}
-
-/* Look at another end of the same crash, and forget it. */
-static void look_aside(struct sim *sim, bool killed)
-{
-    struct io_mem *mem = sim->mem;
-    enum io_mem_keep keep = (enum io_mem_keep)sim_below(&sim->random, IO_MEM_KEEP_COUNT);
-    uint64_t required = killed ? sim->oracle.kill_floor : sim->oracle.power_floor;
-    bool check_interval = sim->oracle.check_interval;
-    uint64_t next_first = sim->oracle.next_first;
-    sim->oracle.check_interval = check_interval && !killed;
-    use_disk(sim, killed ? io_mem_clone_after_kill(mem)
-                         : io_mem_clone_after_power_cut(mem, io_seed_next(&sim->random), keep));
-    io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
-    sim->trouble = TROUBLE_NONE;
-    sim->full = false;
-    sim_note(sim, "aside: another end, %s", killed ? "killed" : io_mem_keep_name(keep));
-    sim->options = draw_options(sim);
-    sim->options.read_only = sim_one_in(&sim->random, 4);
-    io_up(sim);
-    uint64_t calls = io_mem_call_count(sim->mem);
-    struct kvs_status status = db_open(&sim->db, sim->io, SIM_FOLDER, &sim->options);
-    if (kvs_ok(status)) {
-        sim->latest_published = 0;
-        sim->oracle.next_first = kvs_applied_sequence(sim->db) + 1;
-        (void)sim_check_state(sim, required, false);
-        if (sim->options.read_only && io_mem_call_count(sim->mem) > calls + 1)
-            sim_fail(sim, "a database that was opened read-only was changed");
-        status = kvs_close(sim->db);
-    }
-    if (!kvs_ok(status) && !(sim->options.read_only && status.code == KVS_NOT_FOUND && required == 0))
-        sim_fail(sim, "aside: %s: %s", status_code_name(status.code), kvs_status_text(status));
-    sim->db = NULL;
-    io_down(sim);
-    io_mem_free(sim->mem);
-    sim->mem = mem;
-    sim->oracle.check_interval = check_interval;
-    sim->oracle.next_first = next_first;
-}
-
-static void kill_or_cut(struct sim *sim)
-{
-    struct io_mem *old = sim->mem;
-    if (sim_one_in(&sim->random, 3)) {
-        sim_note(sim, "killed");
-        sim->oracle.check_interval = false;
-        use_disk(sim, io_mem_clone_after_kill(old));
-    } else {
-        enum io_mem_keep keep = (enum io_mem_keep)sim_below(&sim->random, IO_MEM_KEEP_COUNT);
-        sim_note(sim, "power cut, keeps %s", io_mem_keep_name(keep));
-        sim->oracle.kill_floor = sim->oracle.power_floor;
-        use_disk(sim, io_mem_clone_after_power_cut(old, io_seed_next(&sim->random), keep));
-    }
-    io_mem_free(old);
-}
-
-static void next_disk(struct sim *sim, enum ending ending, bool was_open)
-{
-    if (was_open)
-        note_cut(sim);
-    if (ending == ENDED_CLEAN && sim_one_in(&sim->random, 2))
-        return;
-    if (sim_one_in(&sim->random, 3))
-        look_aside(sim, sim_one_in(&sim->random, 3));
-    kill_or_cut(sim);
-}
-
 /* ---- Generations ---- */
 
 /* Open, check, work, close. was_open: out, whether the database has served. */
@@ -405,31 +265,33 @@ static enum ending run_generation(struct sim *sim, bool *was_open)
     sim->operations = sim->config->operations != 0 ? sim->config->operations : 3 + sim_below(&sim->random, 24);
     sim->was_full = false;
     sim->changed_ns = sim_now_ns(sim);
-    sim->options = draw_options(sim);
-    io_up(sim);
-    draw_trouble(sim);
-    draw_crash(sim);
+    sim->options = sim_draw_options(sim);
+    sim_io_up(sim);
+    sim_draw_trouble(sim);
+    sim_draw_crash(sim);
     bool is_clean = false;
-    *was_open = open_database(sim);
+    *was_open = open_and_look(sim);
     if (*was_open) {
         work(sim, required);
         is_clean = close_database(sim);
     }
+    if (is_clean && sim->trouble == TROUBLE_NONE && !sim->was_full && !sim_has_crashed(sim))
+        look_for_litter(sim);
     oracle_end_generation(sim);
     bool has_crashed = sim_has_crashed(sim);
-    io_down(sim);
+    sim_io_down(sim);
     return has_crashed && !is_clean ? ENDED_CRASHED : is_clean ? ENDED_CLEAN : ENDED_BROKEN;
 }
 
 /* Without trouble everything is in order at last. */
 static void run_last_generation(struct sim *sim)
 {
-    sim->options = draw_options(sim);
+    sim->options = sim_draw_options(sim);
     sim->trouble = TROUBLE_NONE;
     sim->full = false;
     io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
-    io_up(sim);
-    if (open_database(sim)) {
+    sim_io_up(sim);
+    if (open_and_look(sim)) {
         (void)sim_check_state(sim, sim->oracle.kill_floor, true);
         write_at_last(sim);
         (void)sim_check_folder(sim);
@@ -437,7 +299,7 @@ static void run_last_generation(struct sim *sim)
         (void)close_database(sim);
     }
     oracle_end_generation(sim);
-    io_down(sim);
+    sim_io_down(sim);
 }
 
 static void round_body(void *argument)
@@ -446,7 +308,7 @@ static void round_body(void *argument)
     uint64_t generations = 2 + sim_below(&sim->random, 5);
     if (sim->config->generations != 0 && generations > sim->config->generations)
         generations = sim->config->generations;
-    use_disk(sim, io_mem_new(io_seed_next(&sim->random), sim->scheduler));
+    sim_use_disk(sim, io_mem_new(io_seed_next(&sim->random), sim->scheduler));
     io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
     for (; sim->generation < generations; sim->generation++) {
         bool was_open;
@@ -454,7 +316,7 @@ static void round_body(void *argument)
         /* The scheduler's choices are its own: what a generation draws does not depend on the one before. */
         sim->random = io_seed_of(hash_mix(sim->seed, 1000 + sim->generation));
         enum ending ending = run_generation(sim, &was_open);
-        next_disk(sim, ending, was_open);
+        sim_next_disk(sim, ending == ENDED_CLEAN, was_open);
         if (sim_one_in(&sim->random, 2) || !sim->full) {
             sim->full = false;
             io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
@@ -464,6 +326,29 @@ static void round_body(void *argument)
     run_last_generation(sim);
 }
 
+/* Mostly few keys, so that versions of one key meet in every way, and checks are quick. */
+static size_t draw_key_count(struct io_seed *random)
+{
+    return sim_one_in(random, 4) ? 20 + sim_below(random, 150) : 4 + sim_below(random, 36);
+}
+
+static size_t allocated_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* What rounds leave adds up. The allocator keeps freed blocks for this thread and counts them as used: less than this. */
+static void check_memory(struct sim *sim)
+{
+    static size_t bytes_at_first;
+    size_t bytes = allocated_bytes();
+    if (bytes_at_first == 0)
+        bytes_at_first = bytes;
+    if (bytes > bytes_at_first + KEPT_BYTES_MAX)
+        sim_fail(sim, "memory has grown by %zu bytes since the first round", bytes - bytes_at_first);
+}
+
 void sim_run_round(const struct sim_config *config, uint64_t seed)
 {
     struct sim *sim = calloc(1, sizeof *sim);
@@ -471,16 +356,18 @@ void sim_run_round(const struct sim_config *config, uint64_t seed)
     sim->config = config;
     sim->seed = seed;
     sim->random = io_seed_of(seed);
-    sim_data_init(&sim->data, io_seed_next(&sim->random), 20 + sim_below(&sim->random, 150));
+    uint64_t seed_of_data = io_seed_next(&sim->random);
+    sim_data_init(&sim->data, seed_of_data, draw_key_count(&sim->random));
     oracle_init(&sim->oracle, sim->data.key_count);
     sim->scheduler = io_scheduler_new(io_seed_next(&sim->random));
     KVS_ASSERT(sim->scheduler != NULL);
     sim_report_begin(sim);
     io_scheduler_run(sim->scheduler, round_body, sim);
-    sim_report_begin(NULL);
     io_mem_free(sim->mem);
     io_scheduler_free(sim->scheduler);
     oracle_fini(&sim->oracle);
     sim_data_fini(&sim->data);
+    check_memory(sim);
+    sim_report_begin(NULL);
     free(sim);
 }

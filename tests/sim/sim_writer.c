@@ -70,9 +70,8 @@ static void wait_for(struct wait *wait)
 
 static uint32_t draw_key(struct sim_user *user)
 {
-    uint64_t count = user->sim->data.key_count, hot = count < 8 ? count : 8;
-    return (uint32_t)(sim_one_in(&user->random, 3) ? sim_below(&user->random, hot) * 5 % count
-                                                   : sim_below(&user->random, count));
+    uint64_t count = user->sim->data.key_count;
+    return sim_one_in(&user->random, 3) ? sim_hot_key(&user->random, count) : (uint32_t)sim_below(&user->random, count);
 }
 
 static size_t draw_count(struct sim_user *user)
