@@ -176,7 +176,7 @@ static void fiber_move(struct io_fiber *fiber, enum fiber_state state)
     fiber->state = state;
 }
 
-static void list_fibers(const struct io_scheduler *scheduler, const char *trouble)
+void io_scheduler_list(const struct io_scheduler *scheduler, const char *trouble)
 {
     fprintf(stderr, "kvstore simulation: %s at %llu ns; fibers:\n", trouble, (unsigned long long)scheduler->now_ns);
     for (const struct io_fiber *fiber = scheduler->fibers; fiber != NULL; fiber = fiber->next) {
@@ -233,7 +233,7 @@ static struct io_fiber *pick(struct io_scheduler *scheduler)
     uint64_t next_deadline_ns;
     uint64_t weights = survey(scheduler, &next_deadline_ns);
     if (weights == 0 && next_deadline_ns == IO_NO_DEADLINE) {
-        list_fibers(scheduler, "deadlock");
+        io_scheduler_list(scheduler, "deadlock");
         abort();
     }
     if (weights == 0) {
@@ -409,7 +409,7 @@ void io_scheduler_run(struct io_scheduler *scheduler, void (*body)(void *argumen
     body(argument);
     remove_fiber(scheduler, &main_fiber);
     if (scheduler->fibers != NULL) {
-        list_fibers(scheduler, "the body returned before its threads were joined");
+        io_scheduler_list(scheduler, "the body returned before its threads were joined");
         abort();
     }
     scheduler->current = NULL;

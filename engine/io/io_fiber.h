@@ -36,6 +36,9 @@ uint64_t io_scheduler_now_ns(const struct io_scheduler *scheduler);
 /* A hash of every choice made so far: two runs were the same if theirs agree. */
 uint64_t io_scheduler_fingerprint(const struct io_scheduler *scheduler);
 
+/* Say on stderr what each fiber waits for. */
+void io_scheduler_list(const struct io_scheduler *scheduler, const char *trouble);
+
 /* The simulated halves of io_thread.h; called by io_thread.c only. A wait returns false when its deadline passed. */
 bool io_fiber_condition_wait(struct io_condition *condition, struct io_mutex *mutex, uint64_t deadline_ns);
 void io_fiber_condition_wake(struct io_condition *condition, bool all);

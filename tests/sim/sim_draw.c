@@ -63,8 +63,10 @@ static void draw_fault(struct sim *sim)
         /* A full disk is waited for: it has to end. */
         rule.for_good = rule.for_good && rule.sys_errno == EIO;
     }
-    if (rule.call == IO_CALL_OPEN)
+    if (rule.call == IO_CALL_OPEN) {
         rule.sys_errno = EMFILE;
+        rule.for_good = false; /* waited for, too */
+    }
     if (rule.action == IO_FAULT_SHORT && rule.sys_errno == ENOSPC)
         rule.name_part = ".log";
     else if (sim_one_in(random, 2))

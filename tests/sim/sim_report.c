@@ -57,6 +57,8 @@ static void die(int signal_number)
     running = NULL;
     if (sim != NULL)
         print_report(sim, signal_number == SIGALRM ? "the round does not end" : "death by signal");
+    if (sim != NULL && signal_number == SIGALRM)
+        io_scheduler_list(sim->scheduler, "no end");
     signal(signal_number, SIG_DFL);
     if (signal_number == SIGALRM)
         _exit(1);
