@@ -203,7 +203,7 @@ static uint64_t rescue(struct kvs_db *db, bool *is_over)
 static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued)
 {
     struct commit *commit = &db->commit;
-    struct flush_work work;
+    struct flush_work work = {0};
     bool has_failed = commit_has_failed_locked(commit);
     *retry_ns = 0;
     if (has_failed)
