@@ -27,6 +27,15 @@ enum { HEADER_BYTES = 2, INPUT_MAX_BYTES = 16384, MANIFEST_NUMBER = 3, AGAIN_NUM
 /* In a record's payload size: mending leaves this record as it is. */
 #define RECORD_LEFT_BAD (UINT32_C(1) << 31)
 
+/* Of fields whose bodies begin with numbers of files; format/README.md has them all. */
+enum {
+    TAG_SEGMENT_REMOVED = 14,
+    TAG_SEGMENT_ADDED = 16,
+    TAG_LOG_ADDED = 18,
+    TAG_LOG_DROPPED = 22,
+    NUMBERS = 6, /* from 1 */
+};
+
 static const uint8_t uuid[FILE_UUID_BYTES] = "fuzz a manifest";
 
 /* ---- Mending ---- */
@@ -38,9 +47,36 @@ static void mend_identity(uint8_t *bytes, enum file_type type)
     file_header_encode(bytes, &header);
 }
 
+/* Few numbers are in use, so that edits meet: at is that of a log or a segment, if it is one byte long. */
+static void mend_number(struct kvs_slice body, size_t at)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)body.data;
+    if (at < body.size && bytes[at] < 0x80)
+        bytes[at] = 1 + (uint8_t)(bytes[at] - 1) % NUMBERS;
+}
+
+/* Fields end inside the payload, and name what others name. */
+static void mend_edit(uint8_t *payload, size_t size)
+{
+    struct cursor fields = cursor_of(payload, size);
+    while (cursor_rest(&fields) >= 2) {
+        uint64_t tag = cursor_varint(&fields);
+        size_t rest = cursor_rest(&fields);
+        uint8_t *size_at = payload + (fields.at - payload);
+        if (rest > 0 && *size_at < 0x80 && *size_at >= rest)
+            *size_at = (uint8_t)(rest - 1);
+        struct kvs_slice body = cursor_sized_bytes(&fields, rest);
+        if (tag == TAG_SEGMENT_REMOVED || tag == TAG_SEGMENT_ADDED)
+            mend_number(body, 2);
+        if (tag >= TAG_LOG_ADDED && tag <= TAG_LOG_DROPPED)
+            mend_number(body, 0);
+    }
+}
+
 static void mend_record(uint8_t *at, size_t payload_bytes, uint64_t file_id, uint64_t offset, uint64_t number)
 {
     uint8_t *payload = at + LOG_RECORD_HEADER_BYTES;
+    mend_edit(payload, payload_bytes);
     struct log_record record = {
         .number = number,
         .watermark = coding_get_u64(at + 32) % number,

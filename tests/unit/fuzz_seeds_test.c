@@ -205,7 +205,7 @@ static void make_edit(struct manifest_edit *edit, uint64_t number)
     manifest_edit_init(edit);
     edit->numbers = (struct manifest_numbers){.next_file_number = number + 1, .durable_record = number};
     must(manifest_edit_add_segment(edit, 0, number, &meta));
-    must(manifest_edit_add_log(edit, number + 100, number));
+    must(manifest_edit_add_log(edit, number, number));
 }
 
 /* A whole state, an edit that adds, and one that moves a segment and ends a log. */
@@ -214,17 +214,17 @@ static void write_manifest(struct io *io)
     static const uint8_t uuid[FILE_UUID_BYTES] = "fuzz a manifest";
     struct manifest *manifest;
     struct manifest_edit edit;
-    make_edit(&edit, 10);
+    make_edit(&edit, 1);
     manifest_edit_set_owner(&edit, "seed");
     must(manifest_create(io, &manifest, "/", uuid, MANIFEST_NUMBER, 1, &edit, 1));
     manifest_edit_fini(&edit);
-    make_edit(&edit, 11);
+    make_edit(&edit, 2);
     must(manifest_append(manifest, &edit));
     manifest_edit_fini(&edit);
-    make_edit(&edit, 12);
-    must(manifest_edit_remove_segment(&edit, 0, 10, 10));
-    must(manifest_edit_end_log(&edit, 110, 4096, 10));
-    must(manifest_edit_drop_log(&edit, 111));
+    make_edit(&edit, 3);
+    must(manifest_edit_remove_segment(&edit, 0, 1, 1));
+    must(manifest_edit_end_log(&edit, 1, 4096, 1));
+    must(manifest_edit_drop_log(&edit, 2));
     must(manifest_append(manifest, &edit));
     manifest_edit_fini(&edit);
     manifest_close(manifest);
