@@ -2,7 +2,7 @@
 import threading
 import time
 
-from inject import can_trace, wrapper
+from inject import TRACED, can_trace, wrapper
 from support import ReplyError, Server, expect, run_tests, skip
 
 DELAY_US = 50000
@@ -13,7 +13,7 @@ READERS, WRITERS = 2, 8
 
 def server_with_disk(fault, *options, **arguments):
     """A server whose calls of fdatasync meet the fault."""
-    return Server("--sync", "always", *options, wrapper=wrapper(f"fdatasync:{fault}"), **arguments)
+    return Server("--sync", "always", *options, wrapper=wrapper(f"fdatasync:{fault}"), env=TRACED, **arguments)
 
 
 def read_for(server, seconds, times):

@@ -7,6 +7,9 @@ import time
 
 from support import PATIENCE_S, die_with_parent, expect
 
+# A leak check traces, too, and only one may.
+TRACED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
 
 def can_trace():
     """Whether strace is there and may trace: not in every container."""

@@ -10,7 +10,7 @@ import os
 import random
 import time
 
-from inject import Injection, can_trace, wrapper
+from inject import TRACED, Injection, can_trace, wrapper
 from load import MODES, Case, end, until
 from support import Server, expect, run_tests, skip
 
@@ -94,7 +94,7 @@ def start_with(case, fault, folder):
     trace = os.path.join(folder, "trace")
     command = wrapper(fault)
     command[command.index(os.devnull)] = trace
-    server = Server(*case.options, folder=case.data, wrapper=command, awaits_ready=False)
+    server = Server(*case.options, folder=case.data, wrapper=command, env=TRACED, awaits_ready=False)
     if server.becomes_ready():
         expect(server.resp().call("PING") == "PONG", f"{fault} at a start: PING")
         end(server, f"{fault} at a start")
