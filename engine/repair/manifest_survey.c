@@ -3,6 +3,7 @@
 #include "version/manifest_current.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Manifests of a folder: a running database has two at most, crashes leave a few more. The newest are kept. */
@@ -77,9 +78,9 @@ static struct kvs_status replay(struct io *io, struct manifest_survey *survey, c
 /* The place in a sentence, as in "...: offset 256: ..."; 0 where it has none. */
 static uint64_t offset_of(const char *sentence)
 {
-    unsigned long long offset = 0;
-    const char *at = strstr(sentence, "offset ");
-    return at != NULL && sscanf(at, "offset %llu", &offset) == 1 ? offset : 0;
+    static const char word[] = "offset ";
+    const char *at = strstr(sentence, word);
+    return at == NULL ? 0 : strtoull(at + sizeof word - 1, NULL, 10);
 }
 
 static struct kvs_status note(struct repair_report *report, enum repair_part part, uint64_t number, const char *what)

@@ -223,7 +223,7 @@ static struct kvs_status check_logs(struct repair *repair, bool *is_sound, bool 
     struct log_listing *listings = calloc(logs->count + 1, sizeof *listings);
     struct log_replay_end *ends = calloc(logs->count + repair->log_count + 1, sizeof *ends);
     struct log_replay_report report;
-    struct kvs_status status = status_ok();
+    struct kvs_status status;
     uint64_t newest = logs->count == 0 ? 0 : logs->logs[logs->count - 1].number;
     size_t first = repair->log_count;
     while (first > 0 && repair->logs[first - 1] > newest)
