@@ -11,3 +11,6 @@ kvs_test(NAME damage_exchange SOURCES damage/exchange_test.c damage/damage.c dam
 kvs_test(NAME damage_rules SOURCES damage/rules_test.c damage/damage.c damage/oracle.c ROOMS db)
 kvs_test(NAME damage_repair SOURCES damage/repair_test.c damage/damage.c
     ROOMS db repair DEFINITIONS KVS_DAMAGE_STRIDE=${damage_stride} TIMEOUT 300)
+kvs_test(NAME damage_large SOURCES damage/large_test.c ROOMS db repair TIMEOUT 300)
+kvs_test(NAME damage_large_long
+    COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/damage/long_test.sh $<TARGET_FILE:test_damage_large> LABELS slow)
