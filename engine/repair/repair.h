@@ -41,7 +41,8 @@ void repair_set_owner(struct repair *repair, const char *owner);
  * Errors: IO, NO_SPACE, NO_MEMORY, CORRUPT, POISONED (which state is current is unknown: repair again). */
 KVS_MUST_USE struct kvs_status repair_apply(struct repair *repair);
 
-/* Write what a survey for_salvage can read into a new database, in a folder that is made by this call. Once.
+/* Write what a survey for_salvage can read into a new database, in a folder that is made by this call. Once. After a failure that folder is no database and may be
+ * removed.
  *
  * Errors: those of repair_apply; IO with EEXIST where the folder is there already. */
 KVS_MUST_USE struct kvs_status repair_salvage(struct repair *repair, const char *new_folder);

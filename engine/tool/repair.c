@@ -66,6 +66,11 @@ static void print_finding(const struct repair_finding *finding)
         print_lost_records(finding);
 }
 
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_report(const struct repair_report *report)
 {
     printf("damage:\n");
@@ -75,14 +80,15 @@ static void print_report(const struct repair_report *report)
         printf(
             "rebuild: which files were still in use is not known, so every version that can be read is merged and the newest of each\n"
             "key wins; a key whose delete a compaction had dropped already may come back\n");
-    printf("kept: %" PRIu64 " segments as they are", report->kept_segments);
+    printf("kept: %" PRIu64 " segment%s unchanged", report->kept_segments, plural(report->kept_segments));
     if (report->logs_stay)
-        printf(", the logs as they are");
+        printf(", the logs unchanged");
     else
-        printf(", %" PRIu64 " changes of %" PRIu64 " log records", report->log_entries, report->log_records);
+        printf(", %" PRIu64 " change%s from logs", report->log_entries, plural(report->log_entries));
     if (report->salvaged_segments > 0)
-        printf(", %" PRIu64 " entries of %" PRIu64 " segments that are written anew", report->salvaged_entries,
-               report->salvaged_segments);
+        printf(", %" PRIu64 " entr%s of %" PRIu64 " segment%s, written anew", report->salvaged_entries,
+               report->salvaged_entries == 1 ? "y" : "ies", report->salvaged_segments,
+               plural(report->salvaged_segments));
     printf("\n%s\n", repair_report_has_loss(report) ? "something is lost: see above" : "nothing is lost");
 }
 

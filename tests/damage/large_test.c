@@ -22,6 +22,9 @@
 
 enum { KEYS = 8000, ROUNDS = 3, KEY_BYTES = 16, VALUE_BYTES = 128, QUICK_DAMAGES = 20, FILES_MAX = 256 };
 
+/* As many commits as fit two zeroed pages: at the very end of the last log they look as if they had never been written (README.md, "What no log can tell"). */
+enum { UNTOLD_MAX = 2 * 4096 / 64 };
+
 static uint64_t next_random(uint64_t *state)
 {
     return *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -143,7 +146,7 @@ static unsigned read_all(struct kvs_db *db, bool nothing_is_lost, const char *wh
     if (!status_is_ok(kvs_iterator_status(iterator)))
         fail_msg("%s: a scan failed: %s", what, status_text(kvs_iterator_status(iterator)));
     kvs_iterator_free(iterator);
-    if (nothing_is_lost && right + 1 < KEYS)
+    if (nothing_is_lost && right + UNTOLD_MAX < KEYS)
         fail_msg("%s: %u of %d keys are not what they were, and the plan did not tell", what, KEYS - right, KEYS);
     return KEYS - right;
 }

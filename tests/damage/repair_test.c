@@ -1,6 +1,7 @@
 /* repair_test.c -- repair and salvage of damaged databases: exactly the loss that the plan told of, the originals kept, and no crash in between that matters. */
 #include "damage.h"
 
+#include "io/io_fault.h"
 #include "repair/repair.h"
 
 #define NEW_FOLDER "/new"
@@ -335,6 +336,58 @@ static void repair_crash_at_any_call_leaves_what_a_second_repair_finishes(void *
     damage_base_free(base);
 }
 
+/* ---- Failing calls ---- */
+
+/* Fail one call of a kind after the survey; what that leaves is repaired again. Returns whether there was such a call. */
+static bool fail_one(const struct damage_base *base, enum io_call call, uint64_t nth, int sys_errno)
+{
+    char what[100];
+    struct repair *repair;
+    struct io_mem *mem = io_mem_clone_after_kill(base->mem);
+    struct io_fault *fault = io_fault_new(io_mem_as_io(mem));
+    snprintf(what, sizeof what, "a repair whose %s %d fails", io_call_name(call), (int)nth);
+    must(repair_survey(&repair, io_fault_as_io(fault), DAMAGE_FOLDER, false), what);
+    io_fault_fail(fault, call, nth, sys_errno, false);
+    struct kvs_status status = repair_apply(repair);
+    bool was_reached = io_fault_fired_count(fault) > 0;
+    assert_true(was_reached || status_is_ok(status));
+    /* What fails after the new manifest is current is only tidying up. */
+    if (was_reached && call != IO_CALL_UNLINK)
+        assert_false(status_is_ok(status));
+    io_fault_clear(fault);
+    repair_again(base, base->mem, mem, repair_report_of(repair), what);
+    repair_free(repair);
+    io_fault_free(fault);
+    assert_int_equal(io_mem_open_count(mem), 0);
+    io_mem_free(mem);
+    return was_reached;
+}
+
+/* A full or failing disk in the middle of a repair would cost more than the damage did. */
+static void repair_failing_call_leaves_what_a_second_repair_finishes(void **state)
+{
+    (void)state;
+    static const enum io_call calls[] = {
+        IO_CALL_OPEN, IO_CALL_READ,           IO_CALL_WRITE,  IO_CALL_SYNC,   IO_CALL_PREALLOCATE,
+        IO_CALL_LINK, IO_CALL_MAKE_DIRECTORY, IO_CALL_RENAME, IO_CALL_UNLINK, IO_CALL_DIRECTORY_SYNC};
+    struct damage_base *base = damage_base_new(&damage_shapes[5]);
+    struct damage_files *files = damage_files_new(base->mem);
+    for (size_t i = 0; i < files->count; i++) {
+        uint8_t flipped = files->files[i].bytes == NULL ? 0 : files->files[i].bytes[70] ^ 0x10;
+        if (strstr(files->files[i].name, ".seg") != NULL)
+            assert_true(io_mem_damage(base->mem, files->files[i].path, &flipped, 1, 70));
+    }
+    uint64_t failed = 0;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        for (uint64_t nth = 1; fail_one(base, calls[i], nth, nth % 2 == 0 ? 5 : 28); nth++)
+            failed++;
+    }
+    print_message("%d failing calls\n", (int)failed);
+    assert_true(failed > 20);
+    damage_files_free(files);
+    damage_base_free(base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +395,7 @@ int main(void)
         cmocka_unit_test(repair_of_truncated_files_loses_what_the_plan_said),
         cmocka_unit_test(repair_of_missing_files_loses_what_the_plan_said),
         cmocka_unit_test(repair_crash_at_any_call_leaves_what_a_second_repair_finishes),
+        cmocka_unit_test(repair_failing_call_leaves_what_a_second_repair_finishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
