@@ -28,7 +28,7 @@ apply() {
     check) options=(--dry-run) ;;
     esac
     if command -v patch >/dev/null; then
-        patch -p1 --silent --fuzz=0 --batch --no-backup-if-mismatch "${options[@]}" <"$file"
+        patch -p1 --silent --batch --no-backup-if-mismatch "${options[@]}" <"$file"
     elif command -v git >/dev/null; then
         git apply "${options[@]/--dry-run/--check}" "$file"
     else
@@ -104,7 +104,7 @@ is_caught() {
     local log=$1 how=$2 status=0 wrong_call=0
     shift 2
     if [[ $how == sim ]]; then
-        "$work/build/bin/kvstore_sim" --seed "$seed" --rounds 1000000 --seconds "$seconds" "$@" >"$log" 2>&1 || status=$?
+        "$work/build/bin/kvstore_sim" --seed "$seed" --rounds 1000000 --seconds "$seconds" --no-shrink "$@" >"$log" 2>&1 || status=$?
         wrong_call=2
     else
         timeout "$seconds" "$work/build/tests/$1" >"$log" 2>&1 || status=$?

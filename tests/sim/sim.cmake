@@ -3,7 +3,7 @@ kvs_program(NAME kvstore_sim
     SOURCES
         sim/sim_caretaker.c sim/sim_check.c sim/sim_data.c sim/sim_draw.c sim/sim_ends.c sim/sim_look.c sim/sim_lost.c
         sim/sim_main.c sim/sim_model.c sim/sim_oracle.c sim/sim_reader.c sim/sim_report.c sim/sim_round.c sim/sim_scan.c
-        sim/sim_tap.c sim/sim_writer.c
+        sim/sim_shrink.c sim/sim_tap.c sim/sim_writer.c
     ROOMS db)
 
 if(KVSTORE_SANITIZE)

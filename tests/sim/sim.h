@@ -30,6 +30,9 @@ enum { SIM_WRITERS_MAX = 4, SIM_READERS_MAX = 3 };
 
 #define SIM_FOLDER "/db"
 
+/* What an operation that is left out takes, so that the others come about when they did. */
+#define SKIPPED_NS UINT64_C(10000)
+
 /* The size of the disk while it is not meant to be full. */
 #define SIM_DISK_BYTES (UINT64_C(1) << 30)
 

@@ -1,6 +1,7 @@
 /* The caretaker: flushes, compactions, verifications, idle times, and a disk that fills up and is emptied again. */
 
 #include "sim.h"
+#include "sim_shrink.h"
 
 #include <string.h>
 
@@ -115,6 +116,10 @@ void sim_caretaker_body(void *argument)
     struct sim_user *user = argument;
     struct sim *sim = user->sim;
     for (uint64_t operation = 0; sim->writers_left != 0 && !sim_has_crashed(sim); operation++) {
+        if (sim_shrink_skips(user, operation)) {
+            sim_sleep(sim, SKIPPED_NS);
+            continue;
+        }
         user->random = io_seed_of(hash_mix(user->seed, operation));
         take_care(user);
     }

@@ -1,10 +1,13 @@
 /* kvstore_sim -- the whole engine on a simulated disk, seed by seed. */
 
 #include "sim.h"
+#include "sim_shrink.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +25,11 @@ static const char help[] =
     "  --verbose        print every operation\n"
     "  --trace FILE     write every I/O call to FILE\n"
     "  --drop-sync N    the syncs of SYNC-N do nothing: a run that must fail\n"
-    "  --shrink         the first seed fails: look for a shorter run that fails too\n";
+    "  --shrink         the first seed fails: look for a shorter run that fails too, and print it\n"
+    "  --no-shrink      do not do so by itself after a failure\n"
+    "  --jobs N         so many processes, 1 to 64 (1)\n";
+
+enum { JOBS_MAX = 64 };
 
 enum option_number {
     SEED = 1,
@@ -38,6 +45,8 @@ enum option_number {
     TRACE,
     DROP_SYNC,
     SHRINK,
+    NO_SHRINK,
+    JOBS,
     HELP
 };
 
@@ -55,6 +64,8 @@ static const struct option options[] = {
     {"trace", required_argument, NULL, TRACE},
     {"drop-sync", required_argument, NULL, DROP_SYNC},
     {"shrink", no_argument, NULL, SHRINK},
+    {"no-shrink", no_argument, NULL, NO_SHRINK},
+    {"jobs", required_argument, NULL, JOBS},
     {"help", no_argument, NULL, HELP},
     {0},
 };
@@ -62,7 +73,8 @@ static const struct option options[] = {
 struct command {
     struct sim_config config;
     uint64_t seconds;
-    bool shrink;
+    uint64_t jobs;
+    bool shrink, no_shrink;
 };
 
 static uint64_t number_of(const char *text)
@@ -130,6 +142,16 @@ static void read_command(struct command *command, int argc, char **argv)
         case SHRINK:
             command->shrink = true;
             break;
+        case NO_SHRINK:
+            command->no_shrink = true;
+            break;
+        case JOBS:
+            command->jobs = number_of(optarg);
+            if (command->jobs < 1 || command->jobs > JOBS_MAX) {
+                fprintf(stderr, "kvstore_sim: --jobs is 1 to %d\n", JOBS_MAX);
+                exit(2);
+            }
+            break;
         case HELP:
             fputs(help, stdout);
             exit(0);
@@ -147,82 +169,99 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void run_rounds(const struct command *command)
+/* ---- Rounds ---- */
+
+/* Shared with the workers. */
+struct progress {
+    uint64_t seed;   /* of the round under way */
+    uint64_t rounds; /* done */
+};
+
+/* Every so many rounds from the first on. */
+static void run_rounds(const struct command *command, struct progress *progress, uint64_t first)
 {
     const struct sim_config *config = &command->config;
-    double begun_s = now_s(), elapsed_s = 0;
-    uint64_t round = 0;
-    for (; round < config->rounds && (command->seconds == 0 || elapsed_s < (double)command->seconds); round++) {
-        sim_run_round(config, config->seed + round);
-        elapsed_s = now_s() - begun_s;
-    }
-    printf("kvstore_sim: seeds %llu to %llu, %llu rounds in %.1f s, %.0f a second: all promises kept\n",
-           (unsigned long long)config->seed, (unsigned long long)(config->seed + round - 1), (unsigned long long)round,
-           elapsed_s, (double)round / elapsed_s);
-}
-
-/* ---- Shrinking ---- */
-
-/* Whether a round of this kind fails, in a process of its own. */
-static bool fails(const struct sim_config *config)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        if (freopen("/dev/null", "w", stderr) == NULL)
-            _exit(0);
-        sim_run_round(config, config->seed);
-        _exit(0);
-    }
-    int state = 0;
-    return child > 0 && waitpid(child, &state, 0) == child && state != 0;
-}
-
-/* Make *number as small as the failure allows, starting from most. */
-static void shrink_number(struct sim_config *config, uint64_t *number, uint64_t most)
-{
-    for (uint64_t smaller = 1; smaller < most; smaller += smaller < 8 ? 1 : smaller / 4) {
-        uint64_t before = *number;
-        *number = smaller;
-        if (fails(config))
-            return;
-        *number = before;
+    double begun_s = now_s();
+    for (uint64_t round = first; round < config->rounds; round += command->jobs) {
+        if (command->seconds != 0 && now_s() - begun_s >= (double)command->seconds)
+            break;
+        progress->seed = config->seed + round;
+        sim_run_round(config, progress->seed);
+        progress->rounds++;
     }
 }
 
-static void shrink_flag(struct sim_config *config, bool *flag)
+static void *share(size_t size)
 {
-    bool before = *flag;
-    *flag = true;
-    if (!fails(config))
-        *flag = before;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(2);
+    }
+    return memory;
 }
 
-static int shrink(struct sim_config *config)
+/* Wait for the workers; at the first failure end the others. Returns the number of the one that failed, -1 if none. */
+static int await_workers(const pid_t *workers, uint64_t count)
 {
-    config->verbose = false;
-    config->trace = NULL;
-    if (!fails(config)) {
-        printf("kvstore_sim: seed %llu does not fail\n", (unsigned long long)config->seed);
-        return 0;
+    int failed = -1;
+    for (uint64_t left = count; left > 0; left--) {
+        int state = 0;
+        pid_t ended = wait(&state);
+        for (uint64_t i = 0; i < count && state != 0 && failed < 0; i++) {
+            if (workers[i] == ended)
+                failed = (int)i;
+        }
+        for (uint64_t i = 0; i < count && state != 0; i++) {
+            if (workers[i] != ended)
+                kill(workers[i], SIGKILL);
+        }
     }
-    shrink_flag(config, &config->no_readers);
-    shrink_flag(config, &config->no_caretaker);
-    shrink_flag(config, &config->no_faults);
-    shrink_number(config, &config->generations, config->generations != 0 ? config->generations : 8);
-    shrink_number(config, &config->writers, config->writers != 0 ? config->writers : SIM_WRITERS_MAX);
-    shrink_number(config, &config->operations, config->operations != 0 ? config->operations : 50);
-    sim_run_round(config, config->seed);
-    return 1;
+    return failed;
+}
+
+/* Run the rounds in processes of their own, so that what fails can be made smaller. */
+static int run_jobs(struct command *command)
+{
+    struct progress *progress = share(JOBS_MAX * sizeof *progress);
+    pid_t workers[JOBS_MAX];
+    double begun_s = now_s();
+    for (uint64_t i = 0; i < command->jobs; i++) {
+        workers[i] = fork();
+        if (workers[i] < 0) {
+            perror("fork");
+            exit(2);
+        }
+        if (workers[i] == 0) {
+            run_rounds(command, &progress[i], i);
+            exit(0);
+        }
+    }
+    int failed = await_workers(workers, command->jobs);
+    if (failed >= 0) {
+        command->config.seed = progress[failed].seed;
+        return command->no_shrink ? 1 : sim_shrink(&command->config);
+    }
+    uint64_t rounds = 0;
+    for (uint64_t i = 0; i < command->jobs; i++)
+        rounds += progress[i].rounds;
+    double elapsed_s = now_s() - begun_s;
+    printf("kvstore_sim: %llu rounds from seed %llu on in %.1f s, %.0f a second: all promises kept\n",
+           (unsigned long long)rounds, (unsigned long long)command->config.seed, elapsed_s, (double)rounds / elapsed_s);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct command command = {.config = {.seed = 1, .rounds = 100}};
+    struct command command = {.config = {.seed = 1, .rounds = 100}, .jobs = 1};
+    struct progress progress = {0};
     read_command(&command, argc, argv);
     if (command.shrink)
-        return shrink(&command.config);
-    run_rounds(&command);
+        return sim_shrink(&command.config);
+    if (!command.config.verbose && command.config.trace == NULL)
+        return run_jobs(&command);
+    command.jobs = 1;
+    run_rounds(&command, &progress, 0);
     if (command.config.trace != NULL && fclose(command.config.trace) != 0) {
         perror("trace");
         return 2;

@@ -1,6 +1,7 @@
 /* A reader: point reads, many at once, scans, snapshots and values held for a while. */
 
 #include "sim.h"
+#include "sim_shrink.h"
 #include "sim_scan.h"
 
 #include "base/assert.h"
@@ -279,6 +280,10 @@ void sim_reader_body(void *argument)
     struct sim *sim = user->sim;
     for (uint64_t operation = 0; operation < 2 * sim->operations && sim->writers_left != 0 && !sim_has_crashed(sim);
          operation++) {
+        if (sim_shrink_skips(user, operation)) {
+            sim_sleep(sim, SKIPPED_NS);
+            continue;
+        }
         user->random = io_seed_of(hash_mix(user->seed, operation));
         read_something(&reader);
     }

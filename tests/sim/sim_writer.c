@@ -1,6 +1,7 @@
 /* A writer: puts, deletes and batches, blocking and not, with and without syncs. */
 
 #include "sim.h"
+#include "sim_shrink.h"
 
 #include "base/assert.h"
 
@@ -331,6 +332,10 @@ void sim_writer_body(void *argument)
     struct sim_user *user = argument;
     struct sim *sim = user->sim;
     for (uint64_t operation = 0; operation < sim->operations && !sim_has_crashed(sim); operation++) {
+        if (sim_shrink_skips(user, operation)) {
+            sim_sleep(sim, SKIPPED_NS);
+            continue;
+        }
         user->random = io_seed_of(hash_mix(user->seed, operation));
         write_something(user);
     }
