@@ -4,7 +4,8 @@
  *           later header proves to have been durable. An edit survives encoding and decoding; the sum of the edits, and which of them do not fit, are
  *           what a plain list says. The sum, written as a new manifest and appended to, is replayed as the same.
  * Format    A byte of flags, the last record that CURRENT promises, with FLAG_CURRENT the 88 bytes of CURRENT, then the manifest, with FLAG_WHOLE
- *           followed by zeros up to a whole piece: without it is fast, and refused where CURRENT vouches for a record that is there.
+ *           followed by zeros up to a whole piece: without it is fast, and refused where CURRENT vouches for a record that is there. With FLAG_FIELDS
+ *           it is the fields of all edits instead, TAG_CUT between the edits, and the target frames them.
  * Failure   Aborts.
  */
 
@@ -13,14 +14,15 @@
 #include "manifest_plain.h"
 #include "mend.h"
 
+#include "base/buffer.h"
 #include "format/checksum.h"
 #include "io/io_mem.h"
 #include "version/manifest.h"
 #include "version/manifest_current.h"
 
-enum { FLAG_CURRENT = 1, FLAG_WHOLE = 2 };
+enum { FLAG_CURRENT = 1, FLAG_WHOLE = 2, FLAG_FIELDS = 4 };
 
-enum { HEADER_BYTES = 2, INPUT_MAX_BYTES = 16384, MANIFEST_NUMBER = 3, AGAIN_NUMBER = 9 };
+enum { HEADER_BYTES = 2, INPUT_MAX_BYTES = 16384, MANIFEST_NUMBER = 3, AGAIN_NUMBER = 9, FIELDS_FILE_ID = 33 };
 
 #define MANIFEST_PATH "/MANIFEST-000003"
 
@@ -33,7 +35,8 @@ enum {
     TAG_SEGMENT_ADDED = 16,
     TAG_LOG_ADDED = 18,
     TAG_LOG_DROPPED = 22,
-    NUMBERS = 6, /* from 1 */
+    TAG_CUT = 127, /* one that may be ignored */
+    NUMBERS = 6,   /* from 1 */
 };
 
 static const uint8_t uuid[FILE_UUID_BYTES] = "fuzz a manifest";
@@ -117,6 +120,10 @@ static void mend_current(uint8_t *bytes, const uint8_t *manifest)
 
 void fuzz_mend(uint8_t *data, size_t size)
 {
+    if (size > HEADER_BYTES && (data[0] & FLAG_FIELDS)) {
+        mend_edit(data + HEADER_BYTES, size - HEADER_BYTES);
+        return;
+    }
     size_t at = HEADER_BYTES + (size > 0 && (data[0] & FLAG_CURRENT) ? CURRENT_BYTES : 0);
     if (size < at + FILE_HEADER_BYTES)
         return;
@@ -295,22 +302,65 @@ static void put_file(struct io *io, enum file_type type, struct kvs_slice bytes)
     io_file_close(file);
 }
 
-/* Put CURRENT on the disk, the input's own or one that fits. Returns the rest of the input. */
-static struct kvs_slice put_current(struct io *io, const uint8_t *data, size_t size)
+static void append_record(struct buffer *file, struct kvs_slice payload, uint64_t number)
+{
+    struct log_record record = {
+        .number = number,
+        .watermark = number - 1,
+        .payload_hash = hash_bytes(payload.data, payload.size),
+        .payload_bytes = (uint32_t)payload.size,
+        .kind = LOG_MANIFEST_EDIT,
+    };
+    size_t size = log_record_bytes(payload.size);
+    fuzz_ok(buffer_reserve(file, size));
+    log_record_write(buffer_end(file), &record, payload.data, FIELDS_FILE_ID, file->size);
+    file->size += size;
+}
+
+/* The manifest of an input that is fields. */
+static void frame_fields(struct buffer *file, struct kvs_slice input)
+{
+    struct file_header header = {.type = FILE_MANIFEST, .file_id = FIELDS_FILE_ID, .number = MANIFEST_NUMBER};
+    struct cursor fields = cursor_of(input.data, input.size);
+    const uint8_t *first = fields.at;
+    uint64_t number = 1;
+    memcpy(header.uuid, uuid, sizeof uuid);
+    fuzz_ok(buffer_reserve(file, FILE_HEADER_BYTES));
+    file_header_encode(file->data, &header);
+    file->size = FILE_HEADER_BYTES;
+    while (cursor_rest(&fields) > 0) {
+        uint64_t tag = cursor_varint(&fields);
+        cursor_sized_bytes(&fields, input.size);
+        if (tag == TAG_CUT || cursor_rest(&fields) == 0) {
+            append_record(file, slice_of(first, (size_t)(fields.at - first)), number++);
+            first = fields.at;
+        }
+    }
+}
+
+static void put_current(struct io *io, uint64_t file_id, uint64_t last_record)
+{
+    uint8_t bytes[CURRENT_BYTES];
+    struct manifest_current current = {.number = MANIFEST_NUMBER, .file_id = file_id, .last_record = last_record};
+    memcpy(current.uuid, uuid, sizeof uuid);
+    manifest_current_encode(bytes, &current, 1);
+    put_file(io, FILE_CURRENT, slice_of(bytes, sizeof bytes));
+}
+
+/* Make the manifest of the input, and put CURRENT on the disk, the input's own or one that fits. */
+static void take_input(struct io *io, struct buffer *file, const uint8_t *data, size_t size)
 {
     struct cursor input = cursor_of(data + HEADER_BYTES, size - HEADER_BYTES);
-    uint8_t bytes[CURRENT_BYTES];
-    struct manifest_current current = {.number = MANIFEST_NUMBER, .last_record = data[1]};
-    memcpy(current.uuid, uuid, sizeof uuid);
-    if (data[0] & FLAG_CURRENT) {
+    bool has_current = (data[0] & (FLAG_CURRENT | FLAG_FIELDS)) == FLAG_CURRENT;
+    if (has_current)
         put_file(io, FILE_CURRENT, fuzz_bytes(&input, CURRENT_BYTES));
-    } else {
-        if (cursor_rest(&input) >= FILE_HEADER_BYTES)
-            current.file_id = coding_get_u64(input.at + 32);
-        manifest_current_encode(bytes, &current, 1);
-        put_file(io, FILE_CURRENT, slice_of(bytes, sizeof bytes));
-    }
-    return fuzz_bytes(&input, INPUT_MAX_BYTES);
+    struct kvs_slice rest = fuzz_bytes(&input, INPUT_MAX_BYTES);
+    if (data[0] & FLAG_FIELDS)
+        frame_fields(file, rest);
+    else
+        fuzz_ok(buffer_append(file, rest.data, rest.size));
+    if (!has_current)
+        put_current(io, file->size >= FILE_HEADER_BYTES ? coding_get_u64(file->data + 32) : 0, data[1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -318,18 +368,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEADER_BYTES || size > INPUT_MAX_BYTES)
         return 0;
     struct io_mem *mem = io_mem_new(1, NULL);
+    struct buffer file = {0};
+    size_t file_size;
     if (mem == NULL)
         abort();
-    struct kvs_slice file = put_current(io_mem_as_io(mem), data, size);
-    put_file(io_mem_as_io(mem), FILE_MANIFEST, file);
-    if (data[0] & FLAG_WHOLE)
+    take_input(io_mem_as_io(mem), &file, data, size);
+    put_file(io_mem_as_io(mem), FILE_MANIFEST, buffer_slice(&file));
+    if ((data[0] & FLAG_WHOLE) && file.size < MANIFEST_PIECE_BYTES)
         KVS_ASSERT(io_mem_resize(mem, MANIFEST_PATH, MANIFEST_PIECE_BYTES));
-    size_t file_size;
     uint8_t *bytes = io_mem_copy_file(mem, &file_size, MANIFEST_PATH);
     if (bytes == NULL)
         abort();
     replay(mem, slice_of(bytes, file_size), file.size);
     free(bytes);
+    buffer_fini(&file);
     io_mem_free(mem);
     return 0;
 }

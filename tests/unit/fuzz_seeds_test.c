@@ -17,6 +17,7 @@ enum {
     FLAG_FILE = 1,
     FLAG_CURRENT = 1,
     FLAG_WHOLE = 2,
+    FLAG_FIELDS = 4,
     PART_DATA = 1
 };
 
@@ -208,6 +209,13 @@ static void make_edit(struct manifest_edit *edit, uint64_t number)
     must(manifest_edit_add_log(edit, number, number));
 }
 
+static void make_last_edit(struct manifest_edit *edit)
+{
+    must(manifest_edit_remove_segment(edit, 0, 1, 1));
+    must(manifest_edit_end_log(edit, 1, 4096, 1));
+    must(manifest_edit_drop_log(edit, 2));
+}
+
 /* A whole state, an edit that adds, and one that moves a segment and ends a log. */
 static void write_manifest(struct io *io)
 {
@@ -222,12 +230,32 @@ static void write_manifest(struct io *io)
     must(manifest_append(manifest, &edit));
     manifest_edit_fini(&edit);
     make_edit(&edit, 3);
-    must(manifest_edit_remove_segment(&edit, 0, 1, 1));
-    must(manifest_edit_end_log(&edit, 1, 4096, 1));
-    must(manifest_edit_drop_log(&edit, 2));
+    make_last_edit(&edit);
     must(manifest_append(manifest, &edit));
     manifest_edit_fini(&edit);
     manifest_close(manifest);
+}
+
+/* The edits of write_manifest as one stream of fields. */
+static void check_manifest_fields(void)
+{
+    static const uint8_t cut[] = {127, 0};
+    struct buffer seed = {0};
+    append_byte(&seed, FLAG_FIELDS);
+    append_byte(&seed, 0);
+    for (uint64_t number = 1; number <= 3; number++) {
+        struct manifest_edit edit;
+        make_edit(&edit, number);
+        if (number == 1)
+            manifest_edit_set_owner(&edit, "seed");
+        if (number == 3)
+            make_last_edit(&edit);
+        must(buffer_reserve(&seed, manifest_edit_size(&edit)));
+        seed.size = (size_t)(manifest_edit_encode(buffer_end(&seed), &edit) - seed.data);
+        append(&seed, cut, sizeof cut);
+        manifest_edit_fini(&edit);
+    }
+    check(&seed, "manifest", "seed_fields");
 }
 
 static void fuzz_seeds_of_manifests_are_of_this_format(void **state)
@@ -236,6 +264,7 @@ static void fuzz_seeds_of_manifests_are_of_this_format(void **state)
     struct buffer seed = {0};
     struct io_mem *mem = io_mem_new(1, NULL);
     assert_non_null(mem);
+    check_manifest_fields();
     write_manifest(io_mem_as_io(mem));
     append_byte(&seed, FLAG_CURRENT | FLAG_WHOLE);
     append_byte(&seed, 0);
