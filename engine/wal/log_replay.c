@@ -392,7 +392,11 @@ static struct kvs_status note_unlisted(struct replay *replay, struct listed_log 
 {
     uint64_t listed_sequence = replay->last_sequence;
     struct log_record record;
+    uint64_t zeros = 0;
     bool found = true, has_news = false;
+    STATUS_RETURN_IF_ERROR(log_reader_find_zeros(&log->reader, &zeros, LOG_HEADER_BYTES));
+    if (zeros == LOG_HEADER_BYTES) /* prepared, as most are */
+        return status_ok();
     for (uint64_t at = LOG_HEADER_BYTES; found; at += LOG_RECORD_ALIGNMENT) {
         STATUS_RETURN_IF_ERROR(log_reader_search(&log->reader, &found, &record, &at));
         if (!found)
@@ -404,7 +408,8 @@ static struct kvs_status note_unlisted(struct replay *replay, struct listed_log 
         note_header(replay, &record);
         has_news |= record.count > 0 && log_record_last_sequence(&record) > listed_sequence;
     }
-    return has_news ? log_reader_find_zeros(&log->reader, &end->tail_bytes, 0) : status_ok();
+    end->tail_bytes = has_news ? zeros : 0;
+    return status_ok();
 }
 
 /* Rule 1 for a log that is not listed. */
