@@ -373,9 +373,10 @@ static void repair_failing_call_leaves_what_a_second_repair_finishes(void **stat
     struct damage_base *base = damage_base_new(&damage_shapes[5]);
     struct damage_files *files = damage_files_new(base->mem);
     for (size_t i = 0; i < files->count; i++) {
-        uint8_t flipped = files->files[i].bytes == NULL ? 0 : files->files[i].bytes[70] ^ 0x10;
-        if (strstr(files->files[i].name, ".seg") != NULL)
-            assert_true(io_mem_damage(base->mem, files->files[i].path, &flipped, 1, 70));
+        if (strstr(files->files[i].name, ".seg") == NULL)
+            continue;
+        uint8_t flipped = files->files[i].bytes[70] ^ 0x10;
+        assert_true(io_mem_damage(base->mem, files->files[i].path, &flipped, 1, 70));
     }
     uint64_t failed = 0;
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
