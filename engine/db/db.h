@@ -16,6 +16,7 @@
 #include "db/commit.h"
 #include "db/snapshot.h"
 #include "db/view.h"
+#include "db/waiting.h"
 #include "db/workers.h"
 #include "kvstore.h"
 #include "segment/segment.h"
@@ -53,6 +54,7 @@ struct kvs_db {
     struct snapshots snapshots;
     struct commit commit;
     struct workers workers;
+    struct waiting waiting;
     struct recovery_counts recovered;
     uint64_t table_bytes; /* capacity of a memtable */
     struct segment_writer_options segment_writer;

@@ -115,6 +115,7 @@ static void configure(struct kvs_db *db)
     commit_init(&db->commit, db->io, &db->views, &commit, &hooks);
     snapshots_init(&db->snapshots, db->io);
     workers_init(db);
+    waiting_init(db);
 }
 
 static struct kvs_status allocate(struct kvs_db **db, struct io *io, const char *path,
@@ -145,6 +146,7 @@ static void dismantle(struct kvs_db *db)
 {
     views_reclaim(views_take_retired(&db->views));
     view_unref(atomic_load(&db->views.current));
+    waiting_fini(db);
     commit_fini(&db->commit);
     version_set_close(db->versions);
     cache_free(db->cache);
@@ -160,13 +162,16 @@ static struct kvs_status start(struct kvs_db *db)
 {
     if (db->options.read_only)
         return status_ok();
+    if (waiting_is_on(&db->waiting))
+        return waiting_start(db);
     STATUS_RETURN_IF_ERROR(commit_start(&db->commit));
     return workers_start(db);
 }
 
 static void stop(struct kvs_db *db, struct kvs_status *status)
 {
-    if (db->options.read_only || db->commit.memtable == NULL)
+    waiting_stop(db);
+    if (db->options.read_only || db->commit.memtable == NULL || waiting_is_on(&db->waiting))
         return;
     *status = commit_stop(&db->commit);
     workers_stop(db);
@@ -214,7 +219,7 @@ struct kvs_status db_open(struct kvs_db **db, struct io *io, const char *path, c
         struct kvs_status ignored;
         status_save_text(status, text);
         /* What the last process left may need a flush before it counts as synced: with a thread missing, nobody may wait for that. */
-        if (made->commit.memtable != NULL)
+        if (made->commit.active != NULL)
             commit_poison(&made->commit, status);
         stop(made, &ignored);
         dismantle(made);
@@ -240,7 +245,7 @@ struct kvs_status kvs_close(struct kvs_db *db)
                       db->path);
     struct kvs_status status = status_ok();
     stop(db, &status);
-    if (status_is_ok(status) && !db->options.read_only)
+    if (status_is_ok(status) && !db->options.read_only && !waiting_is_on(&db->waiting))
         status = upkeep_close(db);
     char text[STATUS_TEXT_BYTES];
     status_save_text(status, text);

@@ -1,6 +1,7 @@
 #include "db/recovery.h"
 
 #include "db/recovery_internal.h"
+#include "format/file_name.h"
 #include "wal/log_set_aside.h"
 
 #include <stdlib.h>
@@ -95,7 +96,7 @@ static struct kvs_status compose_edit(struct recovery *recovery, struct manifest
     }
     STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, made->number, made->before.record + 1));
     edit->numbers.durable_record = recovery->durable.record;
-    edit->numbers.published_sequence = edit->numbers.last_sequence = recovery->db->commit.applied.sequence;
+    edit->numbers.published_sequence = edit->numbers.last_sequence = recovery->position.sequence;
     return status_ok();
 }
 
@@ -159,8 +160,10 @@ static struct kvs_status publish_view(struct recovery *recovery)
     struct version *version = version_set_current(db->versions);
     view_set_version(view, version);
     version_unref(version);
+    io_mutex_lock(&db->commit.lock);
     views_publish(&db->views, view);
     db->commit.memtable = recovery->filling; /* the view has its own reference */
+    io_mutex_unlock(&db->commit.lock);
     memtable_unref(recovery->filling);
     recovery->filling = NULL;
     return status_ok();
@@ -182,9 +185,8 @@ static void raise_position(struct recovery *recovery, const struct version_recov
 static void set_positions(struct recovery *recovery)
 {
     struct commit *commit = &recovery->db->commit;
+    io_mutex_lock(&commit->lock);
     commit->applied = commit->written = recovery->position;
-    if (recovery->unproven != LEFT_TO_FLUSH)
-        recovery->durable = recovery->position;
     commit->durable = recovery->durable;
     atomic_store(&commit->published, recovery->position.sequence);
     atomic_store(&commit->applied_sequence, recovery->position.sequence);
@@ -192,9 +194,7 @@ static void set_positions(struct recovery *recovery)
     recovery->db->workers.noted_record = recovery->durable.record;
     if (recovery->unproven == LEFT_TO_FLUSH && commit->options.mode == KVS_SYNC_INTERVAL)
         commit->unsynced_since_ns = io_monotonic_ns(recovery->db->io);
-    recovery->db->recovered = (struct recovery_counts){.records = recovery->report.records,
-                                                       .bytes = recovery->report.bytes,
-                                                       .set_aside_bytes = recovery->report.tail_bytes};
+    io_mutex_unlock(&commit->lock);
 }
 
 static struct kvs_status install_edit(struct recovery *recovery, struct live_log *made)
@@ -204,8 +204,10 @@ static struct kvs_status install_edit(struct recovery *recovery, struct live_log
     struct kvs_status status = compose_edit(recovery, &edit.manifest, made);
     if (status_is_ok(status))
         status = version_set_install(recovery->db->versions, &edit, NULL, NULL);
+    io_mutex_lock(&recovery->db->commit.lock);
     if (status_is_ok(status))
         status = build_chain(recovery, made, &edit.manifest);
+    io_mutex_unlock(&recovery->db->commit.lock);
     version_edit_fini(&edit);
     return status;
 }
@@ -226,7 +228,10 @@ static struct kvs_status leave_to_flush(struct recovery *recovery, struct prepar
 {
     struct commit *commit = &recovery->db->commit;
     if (memtable_count(recovery->filling) != 0) {
-        STATUS_RETURN_IF_ERROR(recovery_seal(recovery));
+        io_mutex_lock(&commit->lock);
+        struct kvs_status status = recovery_seal(recovery);
+        io_mutex_unlock(&commit->lock);
+        STATUS_RETURN_IF_ERROR(status);
         recovery->filling = made->memtable;
         made->memtable = NULL;
     }
@@ -247,67 +252,217 @@ static struct kvs_status begin_log(struct recovery *recovery, const struct versi
     raise_position(recovery, state);
     if (recovery->unproven == WRITTEN_AGAIN)
         STATUS_RETURN_IF_ERROR(recovery_write_again(recovery, made->log->writer));
+    recovery->is_spent = true; /* from here on it cannot be repeated */
     if (recovery->unproven == LEFT_TO_FLUSH)
         STATUS_RETURN_IF_ERROR(leave_to_flush(recovery, made));
-    set_positions(recovery);
-    return install_edit(recovery, made->log);
+    if (recovery->unproven != LEFT_TO_FLUSH)
+        recovery->durable = recovery->position;
+    STATUS_RETURN_IF_ERROR(install_edit(recovery, made->log));
+    set_positions(recovery); /* readers, if there are any, see no more than that */
+    return status_ok();
 }
 
-static struct kvs_status recover_for_writing(struct recovery *recovery, const struct version_recovery *state,
-                                             bool is_new)
+/* The new log is in no list: its room is given back. */
+static void drop_made(struct kvs_db *db, struct live_log *made)
+{
+    char path[IO_PATH_BYTES];
+    log_writer_close(made->writer);
+    struct kvs_status status = file_name_path(path, db->path, FILE_LOG, made->number);
+    if (status_is_ok(status))
+        status = io_unlink(db->io, path);
+    if (!status_is_ok(status))
+        db_log(db, KVS_LOG_WARNING, "an unused log stays until the next open: %s", status_text(status));
+    free(made);
+}
+
+static struct kvs_status make_log(struct recovery *recovery)
 {
     struct kvs_db *db = recovery->db;
-    struct manifest_numbers numbers = {
-        .last_sequence = recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1};
-    STATUS_RETURN_IF_ERROR(set_tails_aside(recovery));
-    if (!is_new) {
-        STATUS_RETURN_IF_ERROR(version_set_begin(db->versions, &numbers));
-        STATUS_RETURN_IF_ERROR(version_set_sweep(db->versions));
-    }
     struct prepared_log made;
+    char text[STATUS_TEXT_BYTES];
     /* Whatever is written again goes into this one log, however many memtables it fills. */
     struct prepare_sizes sizes = {.table_bytes = db->table_bytes,
                                   .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0};
     STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, &sizes));
-    struct kvs_status status = begin_log(recovery, state, &made);
+    struct kvs_status status = begin_log(recovery, &recovery->state, &made);
+    status_save_text(status, text);
     view_unref(made.view);
     free(made.seal);
     memtable_unref(made.memtable);
-    if (!status_is_ok(status)) {
-        if (db->commit.active != made.log) {
-            log_writer_close(made.log->writer);
-            free(made.log);
-        }
-        return status;
+    if (status_is_ok(status))
+        return publish_view(recovery);
+    if (db->commit.active != made.log && status.code != KVS_POISONED) {
+        drop_made(db, made.log);
+    } else if (db->commit.active != made.log) {
+        log_writer_close(made.log->writer);
+        free(made.log);
     }
-    return publish_view(recovery);
+    return status_restore_text(status, text);
+}
+
+/* May be tried again where it failed with NO_SPACE: each step is either repeated from its beginning or, once a new manifest is current, passed over. */
+static struct kvs_status recover_for_writing(struct recovery *recovery)
+{
+    struct kvs_db *db = recovery->db;
+    struct manifest_numbers numbers = {
+        .last_sequence = recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1};
+    bool is_new = recovery->state.records == 0;
+    if (!recovery->has_begun) {
+        STATUS_RETURN_IF_ERROR(set_tails_aside(recovery));
+        if (!is_new)
+            STATUS_RETURN_IF_ERROR(version_set_begin(db->versions, &numbers));
+        recovery->has_begun = true;
+    }
+    if (!is_new)
+        STATUS_RETURN_IF_ERROR(version_set_sweep(db->versions));
+    return make_log(recovery);
 }
 
 /* Everything is in memory or in segments, and nothing will change. */
-static struct kvs_status recover_for_reading(struct recovery *recovery, const struct version_recovery *state)
+static struct kvs_status recover_for_reading(struct recovery *recovery)
 {
     recovery->unproven = PROVEN_ALL; /* nothing is written: there is nothing to make safe */
-    raise_position(recovery, state);
+    raise_position(recovery, &recovery->state);
+    recovery->durable = recovery->position;
     set_positions(recovery);
     return publish_view(recovery);
 }
 
+/* ---- Without room ---- */
+
+enum { COPY_BYTES = 64 * 1024 };
+
+/* Write bytes of a file again where they are, which takes no room. */
+static struct kvs_status write_in_place(struct io_file *file, const char *path, uint64_t begin, uint64_t end)
+{
+    uint8_t buffer[COPY_BYTES];
+    while (begin < end) {
+        size_t size = end - begin < sizeof buffer ? (size_t)(end - begin) : sizeof buffer, read_bytes;
+        STATUS_RETURN_IF_ERROR(io_file_read(file, buffer, &read_bytes, size, begin));
+        if (read_bytes < size)
+            return STATUS(KVS_IO, "%s: offset %llu: expected %zu bytes, found %zu", path, (unsigned long long)begin,
+                          size, read_bytes);
+        STATUS_RETURN_IF_ERROR(io_file_write(file, buffer, size, begin));
+        begin += size;
+    }
+    return status_ok();
+}
+
+/* Make the unproven records of a log durable: written again, so that no page of them is clean without being on the disk, and synced. */
+static struct kvs_status prove_log(struct recovery *recovery, size_t index)
+{
+    const struct kvs_db *db = recovery->db;
+    const struct log_replay_end *end = &recovery->ends[index];
+    char path[IO_PATH_BYTES];
+    struct io_file *file;
+    STATUS_RETURN_IF_ERROR(file_name_path(path, db->path, FILE_LOG, recovery->logs[index].number));
+    STATUS_RETURN_IF_ERROR(io_file_open(db->io, &file, path, IO_OPEN_WRITE));
+    struct kvs_status status = write_in_place(file, path, end->proven_bytes, end->end_bytes);
+    if (status_is_ok(status))
+        status = io_file_sync(file, SYNC_LOG_RECOVERY);
+    io_file_close(file);
+    return status;
+}
+
+static struct kvs_status accept_record(void *context, const struct log_replay_record *record)
+{
+    (void)context;
+    (void)record;
+    return status_ok();
+}
+
+/* What is acknowledged may be unproven, as the last group of a killed process, and what is unproven must not be shown before it is durable: with no room for a new
+ * log it is made so where it is, and read once more. */
+static struct kvs_status prove_in_place(struct recovery *recovery)
+{
+    for (size_t i = 0; i < recovery->count; i++) {
+        if (recovery->ends[i].proven_bytes < recovery->ends[i].end_bytes)
+            STATUS_RETURN_IF_ERROR(prove_log(recovery, i));
+    }
+    recovery->options.visit = accept_record;
+    return log_replay_unproven(recovery->db->io, &recovery->options, recovery->ends);
+}
+
+/* Show all that was read. The memtables stay the recovery's, too. */
+static struct kvs_status serve_without_room(struct recovery *recovery)
+{
+    struct kvs_db *db = recovery->db;
+    if (recovery->report.unproven != 0 && db->options.sync_mode == KVS_SYNC_ALWAYS)
+        STATUS_RETURN_IF_ERROR(prove_in_place(recovery));
+    find_durable(recovery);
+    raise_position(recovery, &recovery->state);
+    struct position shown = recovery->position;
+    db->commit.applied = db->commit.written = db->commit.durable = shown;
+    atomic_store(&db->commit.published, shown.sequence);
+    atomic_store(&db->commit.applied_sequence, shown.sequence);
+    atomic_store(&db->commit.durable_sequence,
+                 db->options.sync_mode == KVS_SYNC_ALWAYS ? shown.sequence : recovery->durable.sequence);
+    struct memtable *filling = memtable_ref(recovery->filling);
+    struct kvs_status status = publish_view(recovery);
+    if (status_is_ok(status))
+        recovery->filling = filling;
+    else
+        memtable_unref(filling);
+    return status;
+}
+
+static void recovery_free(struct recovery *recovery)
+{
+    memtable_unref(recovery->filling);
+    free(recovery->logs);
+    free(recovery->listings);
+    free(recovery->unlisted);
+    free(recovery->ends);
+    free(recovery);
+}
+
+static struct kvs_status run(struct recovery *recovery)
+{
+    struct kvs_db *db = recovery->db;
+    STATUS_RETURN_IF_ERROR(open_versions(db, &recovery->state));
+    recovery->flushed_sequence = largest_segment_sequence(db);
+    STATUS_RETURN_IF_ERROR(recovery_replay(recovery, recovery->state.numbers.durable_record));
+    db->recovered = (struct recovery_counts){.records = recovery->report.records,
+                                             .bytes = recovery->report.bytes,
+                                             .set_aside_bytes = recovery->report.tail_bytes,
+                                             .manifest_cut_bytes = recovery->state.cut_bytes};
+    if (db->options.read_only)
+        return recover_for_reading(recovery);
+    struct kvs_status status = recover_for_writing(recovery);
+    if (status.code != KVS_NO_SPACE || recovery->state.records == 0 || !recovery_may_repeat(recovery))
+        return status;
+    struct kept_status shortage = {0};
+    status_keep(&shortage, status);
+    status = serve_without_room(recovery);
+    if (status_is_ok(status))
+        waiting_note(db, recovery, status_kept(&shortage));
+    return status;
+}
+
 struct kvs_status recovery_run(struct kvs_db *db)
 {
-    struct recovery recovery = {.db = db};
-    struct version_recovery state;
-    STATUS_RETURN_IF_ERROR(open_versions(db, &state));
-    bool is_new = state.records == 0;
-    recovery.flushed_sequence = largest_segment_sequence(db);
-    struct kvs_status status = recovery_replay(&recovery, state.numbers.durable_record);
-    if (status_is_ok(status))
-        status = db->options.read_only ? recover_for_reading(&recovery, &state)
-                                       : recover_for_writing(&recovery, &state, is_new);
-    db->recovered.manifest_cut_bytes = state.cut_bytes;
-    memtable_unref(recovery.filling);
-    free(recovery.logs);
-    free(recovery.listings);
-    free(recovery.unlisted);
-    free(recovery.ends);
+    struct recovery *recovery = calloc(1, sizeof *recovery);
+    if (recovery == NULL)
+        return STATUS(KVS_NO_MEMORY, "no memory to recover %s", db->path);
+    recovery->db = db;
+    struct kvs_status status = run(recovery);
+    if (db->waiting.recovery == NULL)
+        recovery_free(recovery);
     return status;
+}
+
+struct kvs_status recovery_try_again(struct recovery *recovery)
+{
+    return recover_for_writing(recovery);
+}
+
+bool recovery_may_repeat(const struct recovery *recovery)
+{
+    return !recovery->is_spent;
+}
+
+void recovery_abandon(struct recovery *recovery)
+{
+    if (recovery != NULL)
+        recovery_free(recovery);
 }

@@ -4,7 +4,8 @@
  *           durable before it is served.
  * Format    format/README.md, "Replay rules".
  * Threads   One, before any other sees the database.
- * Failure   A refusal has changed nothing on disk. A crash inside leaves a state that recovers to the same.
+ * Failure   A refusal has changed nothing on disk. A crash inside leaves a state that recovers to the same. Where there is no room for the steps that write, the
+ *           database is served as it was read (waiting.h), and they are tried again later.
  *
  * The order, each step durable before the next:
  *
@@ -26,7 +27,19 @@
 
 #include "db/db.h"
 
-/* Fill in the version set, the pipeline and the view of db, whose options, lock, cache and segment context are set. Errors: those of kvs_open. */
+struct recovery;
+
+/* Fill in the version set, the pipeline and the view of db, whose options, lock, cache and segment context are set. Where there is no room, db->waiting has been told
+ * when it returns OK. Errors: those of kvs_open. */
 KVS_MUST_USE struct kvs_status recovery_run(struct kvs_db *db);
+
+/* What a recovery without room has left to do. Readers may be at work; nobody else is. Errors: those of kvs_open; see recovery_may_repeat. */
+KVS_MUST_USE struct kvs_status recovery_try_again(struct recovery *recovery);
+
+/* Whether a try that failed may be made again. */
+bool recovery_may_repeat(const struct recovery *recovery);
+
+/* Free it; NULL is allowed. */
+void recovery_abandon(struct recovery *recovery);
 
 #endif

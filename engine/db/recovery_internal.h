@@ -23,7 +23,10 @@ enum unproven { PROVEN_ALL, WRITTEN_AGAIN, LEFT_TO_FLUSH };
  * durable           of the last record that is on stable storage
  * first_new         the first record number of the new log: above all that were ever given out
  * writer            the new log, while unproven records are written again
- * renumbered        the sealed memtable that the record being written again may be the last of */
+ * renumbered        the sealed memtable that the record being written again may be the last of
+ * state             what the manifest had
+ * has_begun         tails are set aside and a new manifest is current: a later try passes over that
+ * is_spent          the memtables have been handed over to the pipeline: no other try is possible */
 struct recovery {
     struct kvs_db *db;
     struct manifest_log *logs;
@@ -43,6 +46,8 @@ struct recovery {
     uint64_t first_new;
     struct log_writer *writer;
     struct sealed_table *renumbered;
+    struct version_recovery state;
+    bool has_begun, is_spent;
 };
 
 /* List the live logs, and replay them into memtables: recovery->filling, and those that are sealed in the commit pipeline. Nothing on disk is changed.
@@ -55,7 +60,7 @@ KVS_MUST_USE struct kvs_status recovery_replay(struct recovery *recovery, uint64
 /* The filling memtable becomes one that waits for its flush; its place is empty then. Errors: NO_MEMORY. */
 KVS_MUST_USE struct kvs_status recovery_seal(struct recovery *recovery);
 
-/* Write the unproven records into the new log and sync it; recovery->position moves to the last of them. Errors: IO, NO_SPACE, NO_MEMORY, CORRUPT. */
+/* Write the unproven records into the new log and sync it; recovery->position moves to the last of them. On failure all numbers are as before. Errors: IO, NO_SPACE, NO_MEMORY, CORRUPT. */
 KVS_MUST_USE struct kvs_status recovery_write_again(struct recovery *recovery, struct log_writer *writer);
 
 #endif

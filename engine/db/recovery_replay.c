@@ -180,7 +180,18 @@ static struct kvs_status log_again(void *context, const struct log_replay_record
     return status_ok();
 }
 
-struct kvs_status recovery_write_again(struct recovery *recovery, struct log_writer *writer)
+/* The record numbers at which the sealed memtables end: read into numbers, or put back from there. */
+static void copy_sealed_ends(struct recovery *recovery, uint64_t *numbers, bool put_back)
+{
+    for (struct sealed_table *table = recovery->db->commit.sealed_oldest; table != NULL; table = table->newer) {
+        if (put_back)
+            table->last.record = *numbers++;
+        else
+            *numbers++ = table->last.record;
+    }
+}
+
+static struct kvs_status write_again(struct recovery *recovery, struct log_writer *writer)
 {
     recovery->writer = writer;
     recovery->renumbered = recovery->db->commit.sealed_oldest;
@@ -188,4 +199,20 @@ struct kvs_status recovery_write_again(struct recovery *recovery, struct log_wri
     STATUS_RETURN_IF_ERROR(log_replay_unproven(recovery->db->io, &recovery->options, recovery->ends));
     STATUS_RETURN_IF_ERROR(write_out(writer));
     return log_writer_sync(writer, SYNC_LOG_RECOVERY);
+}
+
+struct kvs_status recovery_write_again(struct recovery *recovery, struct log_writer *writer)
+{
+    struct position position = recovery->position;
+    uint64_t *numbers = calloc(recovery->db->commit.sealed_count + 1, sizeof *numbers);
+    if (numbers == NULL)
+        return STATUS(KVS_NO_MEMORY, "no memory to write unproven records again");
+    copy_sealed_ends(recovery, numbers, false);
+    struct kvs_status status = write_again(recovery, writer);
+    if (!status_is_ok(status)) {
+        copy_sealed_ends(recovery, numbers, true);
+        recovery->position = position;
+    }
+    free(numbers);
+    return status;
 }

@@ -83,6 +83,8 @@ void kvs_stats(const struct kvs_db *const_db, struct kvs_stats *stats)
     io_mutex_lock(&db->commit.lock);
     add_pipeline_locked(&db->commit, stats);
     add_workers_locked(&db->workers, stats);
+    if (waiting_is_on(&db->waiting))
+        stats->health = KVS_NO_SPACE;
     io_mutex_unlock(&db->commit.lock);
     add_readers(db, stats);
     add_memory(db, stats);
@@ -189,7 +191,9 @@ static void print_health(const struct kvs_db *const_db, struct text *text)
 {
     struct kvs_db *db = (struct kvs_db *)const_db;
     io_mutex_lock(&db->commit.lock);
-    if (commit_has_failed_locked(&db->commit))
+    if (waiting_is_on(&db->waiting))
+        print(text, "writes wait for room: %s\n", db->waiting.shortage.text);
+    else if (commit_has_failed_locked(&db->commit))
         print(text, "writes are refused: %s\n", db->commit.failure.text);
     else if (!status_is_ok(db->commit.upkeep_full.status))
         print(text, "writes wait for room: %s\n", db->commit.upkeep_full.text);

@@ -109,7 +109,8 @@ void workers_want_janitor_locked(struct kvs_db *db)
 
 void workers_note_unref(struct kvs_db *db)
 {
-    if (db->options.read_only || version_set_obsolete_count(db->versions) == 0 || version_set_is_poisoned(db->versions))
+    if (db->options.read_only || waiting_is_on(&db->waiting) || version_set_obsolete_count(db->versions) == 0 ||
+        version_set_is_poisoned(db->versions))
         return;
     io_mutex_lock(&db->commit.lock);
     workers_want_janitor_locked(db);

@@ -15,12 +15,12 @@ const char *kvs_status_text(struct kvs_status status)
     return status_text(status);
 }
 
-static struct kvs_status check_writable(const struct kvs_db *db)
+static struct kvs_status check_writable(struct kvs_db *db)
 {
     STATUS_RETURN_IF_ERROR(db_check_process(db));
     if (db->options.read_only)
         return STATUS(KVS_INVALID, "%s is open read-only", db->path);
-    return status_ok();
+    return waiting_shortage(db);
 }
 
 struct kvs_status kvs_write(struct kvs_db *db, const struct kvs_batch *batch, const struct kvs_write_options *options)

@@ -87,6 +87,8 @@ KVS_API void kvs_options_default(struct kvs_options *options);
  * db  out: close with kvs_close.
  * Takes about as long as reading the logs (what was written since the last flush). Nothing acknowledged is lost; a log that proves that acknowledged data was damaged
  * is refused with CORRUPT and nothing on disk is changed.
+ * An existing database needs no free space to be opened: where there is none its data can be read, writes get NO_SPACE (kvs_stats: health), and they come back by
+ * themselves when there is room.
  *
  * Errors: LOCKED (open elsewhere, also in this process), NOT_FOUND, INVALID (an option), UNSUPPORTED (other format or owner), CORRUPT, IO, NO_SPACE, NO_MEMORY. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_open(struct kvs_db **db, const char *path,

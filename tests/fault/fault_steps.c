@@ -200,6 +200,22 @@ static bool adopt(struct fault_bench *bench)
     return true;
 }
 
+/* Opened without room: what is proven can be read and nothing can be written, until there is room. */
+static void await_room(struct fault_bench *bench)
+{
+    struct fault_state state;
+    struct kvs_write_options sync = {.sync = true};
+    while (waiting_is_on(&bench->db->waiting)) {
+        if (scan(bench, &state, NULL, false))
+            (void)find_state(bench, &state, "open without room", 0);
+        struct kvs_status status = kvs_put(bench->db, slice_of("none", 4), slice_of("", 0), &sync);
+        if (status.code != KVS_NO_SPACE && waiting_is_on(&bench->db->waiting))
+            fault_fail(bench, "a write without room: %s", status_code_name(status.code));
+        raise_outcome(bench, OUTCOME_FAILED);
+        step_wait(bench, 100);
+    }
+}
+
 static bool open_as(struct fault_bench *bench, bool read_only)
 {
     bench->options.read_only = read_only;
@@ -212,6 +228,7 @@ static bool open_as(struct fault_bench *bench, bool read_only)
         bench->db = NULL;
         return false;
     }
+    await_room(bench);
     return adopt(bench);
 }
 

@@ -24,6 +24,7 @@ struct tap_file {
     struct io_file file;
     struct io_file *inner;
     bool is_log;
+    bool is_old; /* it was there: a recovery without room writes its records again, in place */
     uint64_t file_id;
 };
 
@@ -102,6 +103,7 @@ static struct kvs_status tap_file_open(struct io *io, struct io_file **file, con
     KVS_ASSERT(opened != NULL);
     opened->file.io = io;
     opened->is_log = is_log_path(path);
+    opened->is_old = mode == IO_OPEN_WRITE;
     struct kvs_status status = io_file_open(tap_of(io)->inner, &opened->inner, path, mode);
     if (status_is_ok(status))
         *file = &opened->file;
@@ -124,9 +126,23 @@ static struct kvs_status note_change(struct sim_tap *tap, struct kvs_status stat
     return status;
 }
 
+/* A log of an earlier process is never changed: what is written holds what was read. */
+static void check_same(struct sim_tap *tap, struct tap_file *file, const void *data, size_t size, uint64_t offset)
+{
+    size_t read_bytes = 0;
+    uint8_t *held = malloc(size);
+    KVS_ASSERT(held != NULL);
+    struct kvs_status status = io_file_read(file->inner, held, &read_bytes, size, offset);
+    if (status_is_ok(status) && (read_bytes != size || memcmp(held, data, size) != 0))
+        sim_fail(tap->sim, "%zu bytes at offset %llu of an old log are changed", size, (unsigned long long)offset);
+    free(held);
+}
+
 static struct kvs_status tap_file_write(struct io_file *file, const void *data, size_t size, uint64_t offset)
 {
-    if (file_of(file)->is_log)
+    if (file_of(file)->is_log && file_of(file)->is_old)
+        check_same(tap_of(file->io), file_of(file), data, size, offset);
+    else if (file_of(file)->is_log)
         read_log(tap_of(file->io), file_of(file), data, size, offset);
     return note_change(tap_of(file->io), io_file_write(file_of(file)->inner, data, size, offset));
 }
