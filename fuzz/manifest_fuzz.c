@@ -36,7 +36,7 @@ enum {
     TAG_LOG_ADDED = 18,
     TAG_LOG_DROPPED = 22,
     TAG_CUT = 127, /* one that may be ignored */
-    NUMBERS = 6,   /* from 1 */
+    NUMBERS = 3,   /* from 1 */
 };
 
 static const uint8_t uuid[FILE_UUID_BYTES] = "fuzz a manifest";
