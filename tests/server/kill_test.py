@@ -10,6 +10,7 @@ import argparse
 import math
 import os
 import random
+import shutil
 import subprocess
 import time
 
@@ -91,6 +92,7 @@ def main():
             run.round(rounds)
         except AssertionError as failure:
             kept = os.path.abspath(f"kill_test.{arguments.seed}.kept")
+            shutil.rmtree(kept, True)
             os.rename(run.folder, kept)
             raise AssertionError(f"seed {arguments.seed}, round {rounds}: {failure} (folder kept: {kept})") from failure
         rounds += 1

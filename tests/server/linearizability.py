@@ -5,6 +5,8 @@ and the state that they leave, is not tried again. Linearizability is local, so 
 
 An operation whose outcome is unknown (its client lost the connection, or was told UNKNOWN) happens at some moment from its call on, or never. Where it is known that
 it cannot happen later than some moment, as when the server that had it was killed, `returned` says so; else it is NEVER.
+
+Operations of one client that were called at the same time are a pipeline: they happen in their order.
 """
 import math
 from typing import NamedTuple, Optional
@@ -75,10 +77,20 @@ def make_events(operations):
     return head
 
 
+def find_predecessors(operations):
+    """For the bit of each operation that of the one before it in its pipeline; 0: it is the first."""
+    before, last = {}, {}
+    for index, operation in enumerate(operations):
+        pipeline = (operation.client, operation.called)
+        before[1 << index] = last.get(pipeline, 0) if operation.client is not None else 0
+        last[pipeline] = 1 << index
+    return before
+
+
 def check(operations, state=ABSENT):
     """None if the history is linearizable from this state on; else the operations of which the first to return could not be put in any order."""
     operations = [each for each in operations if each.is_known or each.kind != GET]
-    head = make_events(operations)
+    head, before = make_events(operations), find_predecessors(operations)
     calls = {}  # by the bit of the operation
     event = head.after
     while event is not None:
@@ -91,7 +103,8 @@ def check(operations, state=ABSENT):
     while head.after is not None:
         if event.match is not None:
             after, is_possible = apply(state, event.operation)
-            if is_possible and (done | event.bit, after) not in tried:
+            is_next = done & before[event.bit] == before[event.bit]
+            if is_possible and is_next and (done | event.bit, after) not in tried:
                 tried.add((done | event.bit, after))
                 trail.append((event, state))
                 done, state = done | event.bit, after

@@ -62,13 +62,26 @@ def linearizability_unknown_outcome_happens_later_or_never():
     accepted((PUT, "a", 0, 1), (GET, None, 2, NEVER, False), (GET, "a", 4, 5))
 
 
+def linearizability_pipeline_keeps_its_order():
+    """A client reads what it wrote just before, although it has no answer yet."""
+    def pipeline(client, *values):
+        return [Operation(kind, value, 0, 5, True, client) for kind, value in values]
+    expect(check(pipeline(1, (PUT, "a"), (GET, ABSENT))), "accepted: a read that overtakes a write of its pipeline")
+    expect(check(pipeline(1, (PUT, "a"), (GET, "a"))) is None, "refused: a read behind a write of its pipeline")
+    expect(check(pipeline(None, (PUT, "a"), (GET, ABSENT))) is None, "refused: two that know nothing of each other")
+
+
 def explained(operations):
     """The same by trying every order of every choice of unknown operations."""
+    places = {id(each): place for place, each in enumerate(operations)}
     known = [each for each in operations if each.is_known]
     unknown = [each for each in operations if not each.is_known and each.kind != GET]
     for count in range(len(unknown) + 1):
         for happened in itertools.combinations(unknown, count):
             for order in itertools.permutations(known + list(happened)):
+                if any(early.client == late.client == 1 and early.called == late.called and places[id(early)] > places[id(late)]
+                       for early, late in itertools.combinations(order, 2)):
+                    continue
                 if any(late.returned < early.called for early, late in itertools.combinations(order, 2)):
                     continue
                 state, is_possible = ABSENT, True
@@ -81,13 +94,13 @@ def explained(operations):
 
 
 def random_operation(chance):
-    called = chance.randrange(12)
+    called = chance.randrange(6)
     is_known = chance.random() < 0.7
     returned = called + chance.randrange(1, 6) if is_known or chance.random() < 0.5 else NEVER
-    kind = chance.choice((PUT, PUT, GET, GET, DELETE))
+    kind, client = chance.choice((PUT, PUT, GET, GET, DELETE)), chance.choice((None, 1 if is_known else None))
     if kind == DELETE:
-        return Operation(kind, chance.random() < 0.5 if is_known else None, called, returned, is_known)
-    return Operation(kind, chance.choice("ab") if kind == PUT else chance.choice(("a", "b", ABSENT)), called, returned, is_known)
+        return Operation(kind, chance.random() < 0.5 if is_known else None, called, returned, is_known, client)
+    return Operation(kind, chance.choice("ab") if kind == PUT else chance.choice(("a", "b", ABSENT)), called, returned, is_known, client)
 
 
 def linearizability_agrees_with_trying_every_order():
@@ -105,4 +118,5 @@ def linearizability_agrees_with_trying_every_order():
 if __name__ == "__main__":
     run_tests([linearizability_stale_read_is_refused, linearizability_value_that_comes_and_goes_is_refused,
                linearizability_value_from_nowhere_is_refused, linearizability_deletes_count,
-               linearizability_unknown_outcome_happens_later_or_never, linearizability_agrees_with_trying_every_order])
+               linearizability_unknown_outcome_happens_later_or_never, linearizability_pipeline_keeps_its_order,
+               linearizability_agrees_with_trying_every_order])
