@@ -5,6 +5,7 @@
 # A patch says in its first lines what is wrong (What), which rule that breaks (Breaks), and what finds it (Caught-by):
 #     sim [OPTION...]    kvstore_sim, within PLANTED_SECONDS
 #     test NAME          that test of tests/unit
+#     server SCRIPT ...  that script of tests/server, on the real server
 # The copy and its build are build/planted; PLANTED_SECONDS (60) bounds each search, PLANTED_SEED (1) is the first seed.
 
 set -euo pipefail
@@ -106,6 +107,9 @@ is_caught() {
     if [[ $how == sim ]]; then
         "$work/build/bin/kvstore_sim" --seed "$seed" --rounds 1000000 --seconds "$seconds" --no-shrink "$@" >"$log" 2>&1 || status=$?
         wrong_call=2
+    elif [[ $how == server ]]; then
+        KVS_BIN_DIR=$work/build/bin KVS_TEST_DIR=$work timeout "$seconds" python3 "$root/tests/server/$1" --seed "$seed" "${@:2}" >"$log" 2>&1 || status=$?
+        grep -q AssertionError "$log" || status=$wrong_call
     else
         timeout "$seconds" "$work/build/tests/$1" >"$log" 2>&1 || status=$?
     fi
@@ -125,6 +129,8 @@ run_patch() {
     (cd "$work/tree" && apply forward "$file")
     if [[ ${how[0]} == sim ]]; then
         build kvstore_sim
+    elif [[ ${how[0]} == server ]]; then
+        build kvstore_server kvstore_tool
     else
         build "test_${how[1]}"
     fi
@@ -133,7 +139,7 @@ run_patch() {
     local elapsed_ms=$(($(now_ms) - begun))
     (cd "$work/tree" && apply reverse "$file")
     found=$(sed -n 's/^kvstore_sim: seed \([0-9]*\),.*/\1/p' "$log" | tail -n 1)
-    printf '%-34s %-18s %8s %4d.%d s  %s\n' "$name" "${how[*]}" "${found:--}" $((elapsed_ms / 1000)) \
+    printf '%-34s %-36s %8s %4d.%d s  %s\n' "$name" "${how[*]}" "${found:--}" $((elapsed_ms / 1000)) \
         $((elapsed_ms % 1000 / 100)) "$([[ $status == 0 ]] && echo caught || echo "NOT CAUGHT, see $log")"
     return "$status"
 }

@@ -87,7 +87,7 @@ class Client(threading.Thread):
         dice = self.random.random()
         if dice < 0.5:
             return GET, key, ("GET", key)
-        if dice < 0.6:
+        if dice < 0.65:
             return DELETE, key, ("DEL", key)
         self.serial += 1
         return PUT, key, ("SET", key, f"{self.number}/{self.serial}/{PADDING}")
@@ -202,7 +202,7 @@ def judge(histories, seed):
     for key, operations in sorted(histories.items()):
         blocked = check(operations)
         if blocked is not None:
-            path = os.path.abspath(f"history_test.{seed}.{key}.json")
+            path = os.path.abspath(os.path.join(os.environ.get("KVS_TEST_DIR", "."), f"history_test.{seed}.{key}.json"))
             keep(path, key, operations)
             lines = "\n".join(f"    {operation}" for operation in sorted(blocked, key=lambda each: each.called)[:20])
             raise AssertionError(f"seed {seed}: {key} is not linearizable (history kept: {path}); no order for\n{lines}")

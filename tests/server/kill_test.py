@@ -91,7 +91,7 @@ def main():
         try:
             run.round(rounds)
         except AssertionError as failure:
-            kept = os.path.abspath(f"kill_test.{arguments.seed}.kept")
+            kept = os.path.join(os.path.dirname(run.folder), f"kill_test.{arguments.seed}.kept")
             shutil.rmtree(kept, True)
             os.rename(run.folder, kept)
             raise AssertionError(f"seed {arguments.seed}, round {rounds}: {failure} (folder kept: {kept})") from failure
