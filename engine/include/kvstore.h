@@ -86,7 +86,8 @@ KVS_API void kvs_options_default(struct kvs_options *options);
  *
  * db  out: close with kvs_close.
  * Takes about as long as reading the logs (what was written since the last flush). Nothing acknowledged is lost; a log that proves that acknowledged data was damaged
- * is refused with CORRUPT and nothing on disk is changed.
+ * is refused with CORRUPT and nothing on disk is changed: the sentence says what was found where, and ends with the command that tells what can be saved
+ * (kvstore_tool repair --plan). Repair is the tool's, not this interface's: what is given up is a person's decision.
  * An existing database needs no free space to be opened: where there is none its data can be read, writes get NO_SPACE (kvs_stats: health), and they come back by
  * themselves when there is room.
  *

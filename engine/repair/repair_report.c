@@ -26,18 +26,9 @@ void repair_report_fini(struct repair_report *report)
     repair_report_init(report);
 }
 
-/* Make room for one more. Errors: NO_MEMORY. */
-static struct kvs_status grow(void **array, size_t *capacity, size_t count, size_t size)
+static size_t larger(size_t capacity)
 {
-    if (count < *capacity)
-        return status_ok();
-    size_t larger = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = realloc(*array, larger * size);
-    if (grown == NULL)
-        return STATUS(KVS_NO_MEMORY, "no memory for a report of %zu lines", larger);
-    *array = grown;
-    *capacity = larger;
-    return status_ok();
+    return capacity == 0 ? 16 : capacity * 2;
 }
 
 static struct kvs_status copy_key(struct kvs_slice *key)
@@ -51,32 +42,45 @@ static struct kvs_status copy_key(struct kvs_slice *key)
     return status_ok();
 }
 
+static struct kvs_status copy_keys(struct repair_finding *finding)
+{
+    STATUS_RETURN_IF_ERROR(copy_key(&finding->first_key));
+    struct kvs_status status = copy_key(&finding->last_key);
+    if (!status_is_ok(status))
+        free((void *)finding->first_key.data);
+    return status;
+}
+
 struct kvs_status repair_report_add(struct repair_report *report, const struct repair_finding *finding)
 {
-    struct repair_finding made = *finding;
-    void *findings = report->findings;
-    STATUS_RETURN_IF_ERROR(grow(&findings, &report->finding_capacity, report->finding_count, sizeof *report->findings));
-    report->findings = findings;
-    if (!made.has_keys) {
-        made.first_key = made.last_key = slice_of(NULL, 0);
-    } else {
-        STATUS_RETURN_IF_ERROR(copy_key(&made.first_key));
-        struct kvs_status status = copy_key(&made.last_key);
-        if (!status_is_ok(status)) {
-            free((void *)made.first_key.data);
-            return status;
-        }
+    if (report->finding_count == report->finding_capacity) {
+        size_t capacity = larger(report->finding_capacity);
+        struct repair_finding *grown = realloc(report->findings, capacity * sizeof *grown);
+        if (grown == NULL)
+            return STATUS(KVS_NO_MEMORY, "no memory for a report of %zu findings", capacity);
+        report->findings = grown;
+        report->finding_capacity = capacity;
     }
-    report->findings[report->finding_count++] = made;
+    struct repair_finding *made = &report->findings[report->finding_count];
+    *made = *finding;
+    if (finding->has_keys)
+        STATUS_RETURN_IF_ERROR(copy_keys(made));
+    else
+        made->first_key = made->last_key = slice_of(NULL, 0);
+    report->finding_count++;
     return status_ok();
 }
 
 struct kvs_status repair_report_move(struct repair_report *report, const char *name)
 {
-    void *originals = report->originals;
-    STATUS_RETURN_IF_ERROR(
-        grow(&originals, &report->original_capacity, report->original_count, sizeof *report->originals));
-    report->originals = originals;
+    if (report->original_count == report->original_capacity) {
+        size_t capacity = larger(report->original_capacity);
+        struct repair_name *grown = realloc(report->originals, capacity * sizeof *grown);
+        if (grown == NULL)
+            return STATUS(KVS_NO_MEMORY, "no memory for a list of %zu files", capacity);
+        report->originals = grown;
+        report->original_capacity = capacity;
+    }
     snprintf(report->originals[report->original_count++].name, FILE_NAME_BYTES, "%s", name);
     return status_ok();
 }
