@@ -416,7 +416,8 @@ static void recovery_free(struct recovery *recovery)
     free(recovery);
 }
 
-static struct kvs_status run(struct recovery *recovery)
+/* shortage: out, where there is no room and what was read is served. */
+static struct kvs_status run(struct recovery *recovery, struct kept_status *shortage)
 {
     struct kvs_db *db = recovery->db;
     STATUS_RETURN_IF_ERROR(open_versions(db, &recovery->state));
@@ -431,22 +432,21 @@ static struct kvs_status run(struct recovery *recovery)
     struct kvs_status status = recover_for_writing(recovery);
     if (status.code != KVS_NO_SPACE || recovery->state.records == 0 || !recovery_may_repeat(recovery))
         return status;
-    struct kept_status shortage = {0};
-    status_keep(&shortage, status);
-    status = serve_without_room(recovery);
-    if (status_is_ok(status))
-        waiting_note(db, recovery, status_kept(&shortage));
-    return status;
+    status_keep(shortage, status);
+    return serve_without_room(recovery);
 }
 
 struct kvs_status recovery_run(struct kvs_db *db)
 {
+    struct kept_status shortage = {0};
     struct recovery *recovery = calloc(1, sizeof *recovery);
     if (recovery == NULL)
         return STATUS(KVS_NO_MEMORY, "no memory to recover %s", db->path);
     recovery->db = db;
-    struct kvs_status status = run(recovery);
-    if (db->waiting.recovery == NULL)
+    struct kvs_status status = run(recovery, &shortage);
+    if (status_is_ok(status) && !status_is_ok(shortage.status))
+        waiting_note(db, recovery, status_kept(&shortage));
+    else
         recovery_free(recovery);
     return status;
 }

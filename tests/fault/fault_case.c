@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_BYTES = 256 << 10, REAL_SECONDS_MAX = 100 };
+enum { LINE_BYTES = 2048, TRACE_BYTES = 256 << 10, REAL_SECONDS_MAX = 100 };
 
 /* Simulated time: how often the watch looks, how long a fault for good stays, and what is taken for a hang. */
 #define WATCH_NS UINT64_C(20000000)
@@ -20,15 +20,15 @@ enum { TRACE_BYTES = 256 << 10, REAL_SECONDS_MAX = 100 };
 
 void fault_fail(const struct fault_bench *bench, const char *format, ...)
 {
+    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
     if (bench->is_verbose && bench->mem != NULL)
         fputs(io_trace_text(bench->trace), stdout);
     fflush(stdout);
-    fprintf(stderr, "fault: ");
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "\n  repeat: %s %s --verbose\n", bench->program, bench->what.name);
+    fprintf(stderr, "fault: %s\n  repeat: %s %s --verbose\n", line, bench->program, bench->what.name);
     _Exit(1);
 }
 
@@ -36,12 +36,12 @@ void fault_note(const struct fault_bench *bench, const char *format, ...)
 {
     if (!bench->is_verbose)
         return;
+    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    printf("%12.6f  ", (double)io_scheduler_now_ns(bench->scheduler) / 1e9);
-    vprintf(format, arguments);
-    putchar('\n');
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    printf("%12.6f  %s\n", (double)io_scheduler_now_ns(bench->scheduler) / 1e9, line);
 }
 
 bool fault_has_fired(const struct fault_bench *bench)
