@@ -75,6 +75,20 @@ bool io_mem_has_crashed(struct io_mem *mem);
  * original is unchanged, so that many ends of one crash can be looked at. The caller frees it; NULL where there is no memory. */
 struct io_mem *io_mem_clone_after_power_cut(struct io_mem *mem, uint64_t seed, enum io_mem_keep keep);
 
+/* Which unsynced changes a power cut leaves, each whole or not at all: one bit for each that comes up, set where it stays.
+ *
+ * used  out: how many came up; a change may bring others up, as a name the bytes of its file */
+struct io_mem_choice {
+    uint64_t bits;
+    unsigned used;
+};
+
+/* As io_mem_clone_after_power_cut, with what the choice keeps; for those beyond 64 a coin decides. */
+struct io_mem *io_mem_clone_by_choice(struct io_mem *mem, struct io_mem_choice *choice);
+
+/* Go on to the next choice after a clone; from the choice without bits on, each comes once. Returns false after the last. */
+bool io_mem_choice_next(struct io_mem_choice *choice);
+
 /* What a new process finds after this one was killed: the page cache, whole, with what is pending still pending. */
 struct io_mem *io_mem_clone_after_kill(struct io_mem *mem);
 

@@ -10,6 +10,7 @@ enum { SECTOR_BYTES = 512, SECOND_MS = 1000 };
 /* A clone being made.
  *
  * killed     the page cache is kept: everything live is cloned as live, what is pending stays pending
+ * chosen     where not NULL, its bits decide in turn what a coin would
  * last_tick  IO_MEM_KEEP_PREFIX: changes up to here were under way in order, the one of this tick in part */
 struct cut {
     struct io_mem *from;
@@ -17,6 +18,7 @@ struct cut {
     struct io_seed seed;
     enum io_mem_keep keep;
     bool killed;
+    struct io_mem_choice *chosen;
     uint64_t last_tick;
 };
 
@@ -35,6 +37,9 @@ const char *io_mem_keep_name(enum io_mem_keep keep)
 
 static bool coin(struct cut *cut)
 {
+    struct io_mem_choice *chosen = cut->chosen;
+    if (chosen != NULL && chosen->used < 64)
+        return (chosen->bits >> chosen->used++ & 1) != 0;
     return io_seed_below(&cut->seed, 2) == 0;
 }
 
@@ -322,10 +327,11 @@ static void settle_clones(struct cut *cut)
     }
 }
 
-static struct io_mem *clone_disk(struct io_mem *from, uint64_t seed, enum io_mem_keep keep, bool killed)
+static struct io_mem *clone_disk(struct io_mem *from, uint64_t seed, enum io_mem_keep keep, bool killed,
+                                 struct io_mem_choice *chosen)
 {
     pthread_mutex_lock(&from->lock);
-    struct cut cut = {.from = from, .seed = io_seed_of(seed), .keep = keep, .killed = killed};
+    struct cut cut = {.from = from, .seed = io_seed_of(seed), .keep = keep, .killed = killed, .chosen = chosen};
     /* Identities drawn after the restart differ from those drawn before. */
     cut.to = io_mem_new(hash_mix(seed, hash_mix(from->seed.start, from->seed.count)), NULL);
     if (cut.to != NULL) {
@@ -348,10 +354,28 @@ static struct io_mem *clone_disk(struct io_mem *from, uint64_t seed, enum io_mem
 struct io_mem *io_mem_clone_after_power_cut(struct io_mem *mem, uint64_t seed, enum io_mem_keep keep)
 {
     KVS_ASSERT((unsigned)keep < IO_MEM_KEEP_COUNT);
-    return clone_disk(mem, seed, keep, false);
+    return clone_disk(mem, seed, keep, false, NULL);
 }
 
 struct io_mem *io_mem_clone_after_kill(struct io_mem *mem)
 {
-    return clone_disk(mem, 0, IO_MEM_KEEP_ALL, true);
+    return clone_disk(mem, 0, IO_MEM_KEEP_ALL, true, NULL);
+}
+
+struct io_mem *io_mem_clone_by_choice(struct io_mem *mem, struct io_mem_choice *choice)
+{
+    choice->used = 0;
+    return clone_disk(mem, 0, IO_MEM_KEEP_RANDOM, false, choice);
+}
+
+bool io_mem_choice_next(struct io_mem_choice *choice)
+{
+    unsigned last = choice->used;
+    while (last > 0 && (choice->bits >> (last - 1) & 1) != 0)
+        last--;
+    if (last == 0)
+        return false;
+    uint64_t flipped = UINT64_C(1) << (last - 1);
+    choice->bits = (choice->bits & (flipped - 1)) | flipped;
+    return true;
 }

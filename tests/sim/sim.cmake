@@ -1,15 +1,18 @@
 # The simulator of the whole engine on crashing, failing and full disks, and its tests.
 kvs_program(NAME kvstore_sim
     SOURCES
-        sim/sim_caretaker.c sim/sim_check.c sim/sim_data.c sim/sim_draw.c sim/sim_ends.c sim/sim_look.c sim/sim_lost.c
+        sim/sim_caretaker.c sim/sim_check.c sim/sim_data.c sim/sim_draw.c sim/sim_ends.c sim/sim_exhaust.c
+        sim/sim_look.c sim/sim_lost.c
         sim/sim_main.c sim/sim_model.c sim/sim_oracle.c sim/sim_reader.c sim/sim_report.c sim/sim_round.c sim/sim_scan.c
         sim/sim_shrink.c sim/sim_tap.c sim/sim_writer.c
     ROOMS db)
 
 if(KVSTORE_SANITIZE)
     set(sim_rounds 300)
+    set(sim_length 1)
 else()
     set(sim_rounds 1000)
+    set(sim_length 2)
 endif()
 kvs_test(NAME sim_short COMMAND $<TARGET_FILE:kvstore_sim> --seed 1 --rounds ${sim_rounds} --seconds 30
     PROGRAMS kvstore_sim LABELS sim)
@@ -19,3 +22,5 @@ kvs_test(NAME sim_teeth COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/sim/teeth_test.
     PROGRAMS kvstore_sim LABELS sim)
 kvs_test(NAME sim_long COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/sim/long_test.sh $<TARGET_FILE:kvstore_sim>
     PROGRAMS kvstore_sim LABELS sim slow)
+kvs_test(NAME sim_exhaustive COMMAND $<TARGET_FILE:kvstore_sim> --exhaustive ${sim_length} PROGRAMS kvstore_sim LABELS sim)
+kvs_test(NAME sim_exhaustive_all COMMAND $<TARGET_FILE:kvstore_sim> --exhaustive 3 PROGRAMS kvstore_sim LABELS sim slow)

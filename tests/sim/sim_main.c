@@ -1,6 +1,7 @@
 /* kvstore_sim -- the whole engine on a simulated disk, seed by seed. */
 
 #include "sim.h"
+#include "sim_exhaust.h"
 #include "sim_shrink.h"
 
 #include <getopt.h>
@@ -27,6 +28,7 @@ static const char help[] =
     "  --drop-sync N    the syncs of SYNC-N do nothing: a run that must fail\n"
     "  --shrink         the first seed fails: look for a shorter run that fails too, and print it\n"
     "  --no-shrink      do not do so by itself after a failure\n"
+    "  --exhaustive N   instead of rounds: every workload of up to N operations, every crash point, every subset of what was not synced\n"
     "  --jobs N         so many processes, 1 to 64 (1)\n";
 
 enum { JOBS_MAX = 64 };
@@ -47,6 +49,7 @@ enum option_number {
     SHRINK,
     NO_SHRINK,
     JOBS,
+    EXHAUSTIVE,
     HELP
 };
 
@@ -66,6 +69,7 @@ static const struct option options[] = {
     {"shrink", no_argument, NULL, SHRINK},
     {"no-shrink", no_argument, NULL, NO_SHRINK},
     {"jobs", required_argument, NULL, JOBS},
+    {"exhaustive", required_argument, NULL, EXHAUSTIVE},
     {"help", no_argument, NULL, HELP},
     {0},
 };
@@ -73,7 +77,7 @@ static const struct option options[] = {
 struct command {
     struct sim_config config;
     uint64_t seconds;
-    uint64_t jobs;
+    uint64_t jobs, exhaustive;
     bool shrink, no_shrink;
 };
 
@@ -141,6 +145,13 @@ static void read_command(struct command *command, int argc, char **argv)
             break;
         case SHRINK:
             command->shrink = true;
+            break;
+        case EXHAUSTIVE:
+            command->exhaustive = number_of(optarg);
+            if (command->exhaustive < 1 || command->exhaustive > 4) {
+                fputs("kvstore_sim: --exhaustive is 1 to 4\n", stderr);
+                exit(2);
+            }
             break;
         case NO_SHRINK:
             command->no_shrink = true;
@@ -256,6 +267,10 @@ int main(int argc, char **argv)
     struct command command = {.config = {.seed = 1, .rounds = 100}, .jobs = 1};
     struct progress progress = {0};
     read_command(&command, argc, argv);
+    if (command.exhaustive != 0) {
+        sim_exhaust(command.exhaustive, command.config.drop_sync);
+        return 0;
+    }
     if (command.shrink)
         return sim_shrink(&command.config);
     if (!command.config.verbose && command.config.trace == NULL)
