@@ -119,6 +119,15 @@ void sim_look_at(struct sim *sim, struct sim_look *look)
     manifest_state_fini(&reading.state);
 }
 
+uint64_t sim_look_manifest(struct sim *sim)
+{
+    struct manifest_current current;
+    bool found = false;
+    if (!kvs_ok(manifest_current_read(io_mem_as_io(sim->mem), &current, &found, SIM_FOLDER)) || !found)
+        return 0;
+    return current.number;
+}
+
 bool sim_look_tear(struct sim *sim, const struct sim_look *look)
 {
     static const uint8_t garbage[8] = "garbage";

@@ -35,6 +35,9 @@ struct sim_look {
 
 void sim_look_at(struct sim *sim, struct sim_look *look);
 
+/* The number of the manifest that is current, 0 where there is none. */
+uint64_t sim_look_manifest(struct sim *sim);
+
 /* Damage the last record of the manifest, so that it looks like the torn tail of an edit. Returns false where that is part of the whole state, or where a
  * torn record after it vouches for it. */
 bool sim_look_tear(struct sim *sim, const struct sim_look *look);
