@@ -124,6 +124,9 @@ static bool interval_sync_locked(struct commit *commit)
     }
     if (now_ns < commit->unsynced_since_ns + commit->options.interval_ns)
         return false;
+    /* A close has given up the flush that this would wait for: it would come back at once, and again. */
+    if (commit->written.record == commit->applied.record && commit_gives_up_flush_locked(commit))
+        return false;
     log_sync_step_locked(commit);
     return true;
 }
