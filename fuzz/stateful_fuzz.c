@@ -70,20 +70,8 @@ static bool accept(const struct run *run, struct kvs_status status)
 
 /* ---- Reading ---- */
 
-static uint16_t value_of(struct kvs_slice bytes, uint16_t expected)
-{
-    uint8_t buffer[MODEL_VALUE_BYTES];
-    if (expected != 0 && slice_equal(bytes, model_value(expected, buffer)))
-        return expected;
-    for (uint16_t value = 1; value < UINT16_MAX; value++)
-        if (slice_equal(bytes, model_value(value, buffer)))
-            return value;
-    return UINT16_MAX;
-}
-
-/* Read a key; expected is a hint only. value: out, 0 where it is absent. */
-static struct kvs_status get(struct kvs_db *db, uint16_t *value, size_t key, uint16_t expected,
-                             const struct kvs_snapshot *snapshot)
+/* Read a key. value: out, MODEL_ABSENT where it is. */
+static struct kvs_status get(struct kvs_db *db, uint16_t *value, size_t key, const struct kvs_snapshot *snapshot)
 {
     uint8_t buffer[MODEL_KEY_BYTES];
     struct kvs_read_options options = {.snapshot = snapshot};
@@ -92,7 +80,7 @@ static struct kvs_status get(struct kvs_db *db, uint16_t *value, size_t key, uin
     struct kvs_status status = kvs_get(db, &found_value, &found, model_key(key, buffer), &options);
     if (!kvs_ok(status))
         return status;
-    *value = found ? value_of(found_value.bytes, expected) : 0;
+    *value = found ? model_find_value(found_value.bytes) : MODEL_ABSENT;
     if (found)
         kvs_value_release(&found_value);
     return status;
@@ -101,20 +89,19 @@ static struct kvs_status get(struct kvs_db *db, uint16_t *value, size_t key, uin
 static void check_get(const struct run *run, size_t key, const uint16_t *state, const struct kvs_snapshot *snapshot)
 {
     uint16_t value;
-    if (accept(run, get(run->db, &value, key, state[key], snapshot)))
+    if (accept(run, get(run->db, &value, key, snapshot)))
         KVS_ASSERT(value == state[key]);
 }
 
 /* Stand on each key of a range in turn, in either direction. Returns false where the iterator failed. */
-static bool walk(const struct run *run, struct kvs_iterator *iterator, uint16_t *found, const uint16_t *hint,
-                 bool is_forward)
+static bool walk(const struct run *run, struct kvs_iterator *iterator, uint16_t *found, bool is_forward)
 {
     size_t last = is_forward ? 0 : MODEL_KEYS;
     bool is_first = true;
     for (; kvs_iterator_valid(iterator); is_forward ? kvs_iterator_next(iterator) : kvs_iterator_prev(iterator)) {
         size_t key = model_find_key(kvs_iterator_key(iterator));
         KVS_ASSERT(key < MODEL_KEYS && (is_first || (is_forward ? key > last : key < last)));
-        found[key] = value_of(kvs_iterator_value(iterator), hint[key]);
+        found[key] = model_find_value(kvs_iterator_value(iterator));
         last = key;
         is_first = false;
     }
@@ -134,11 +121,11 @@ static void check_scan(const struct run *run, size_t from, size_t to, const uint
     if (!accept(run, kvs_iterator_new(&iterator, run->db, &options)))
         return;
     kvs_iterator_first(iterator);
-    bool is_whole = walk(run, iterator, forward, state, true);
+    bool is_whole = walk(run, iterator, forward, true);
     kvs_iterator_last(iterator);
-    is_whole = is_whole && walk(run, iterator, backward, state, false);
+    is_whole = is_whole && walk(run, iterator, backward, false);
     for (size_t key = 0; is_whole && key < MODEL_KEYS; key++) {
-        uint16_t expected = key >= from && key < to ? state[key] : 0;
+        uint16_t expected = key >= from && key < to ? state[key] : MODEL_ABSENT;
         KVS_ASSERT(forward[key] == expected && backward[key] == expected);
     }
     kvs_iterator_free(iterator);
@@ -152,7 +139,7 @@ static bool read_state(const struct run *run, uint16_t *state)
     if (!accept(run, kvs_iterator_new(&iterator, run->db, NULL)))
         return false;
     kvs_iterator_first(iterator);
-    bool is_whole = walk(run, iterator, state, model_now(&run->model), true);
+    bool is_whole = walk(run, iterator, state, true);
     kvs_iterator_free(iterator);
     return is_whole;
 }
@@ -165,10 +152,10 @@ static void change(struct run *run, struct kvs_batch *batch, uint16_t *state, bo
     size_t key = fuzz_below(&run->input, MODEL_KEYS);
     if (is_delete) {
         fuzz_ok(kvs_batch_delete(batch, model_key(key, key_buffer)));
-        state[key] = 0;
+        state[key] = MODEL_ABSENT;
         return;
     }
-    state[key] = ++run->model.value_count;
+    state[key] = model_new_value(&run->model);
     struct kvs_slice value = model_value(state[key], value_buffer);
     fuzz_ok(kvs_batch_put(batch, model_key(key, key_buffer), value));
 }
@@ -421,9 +408,9 @@ static void check_damaged(struct run *run)
         return;
     }
     for (size_t key = 0; key < MODEL_KEYS; key++) {
-        uint16_t value, expected = model_now(&run->model)[key];
-        status = get(run->db, &value, key, expected, NULL);
-        KVS_ASSERT(kvs_ok(status) ? value == expected : status.code == KVS_CORRUPT);
+        uint16_t value;
+        status = get(run->db, &value, key, NULL);
+        KVS_ASSERT(kvs_ok(status) ? value == model_now(&run->model)[key] : status.code == KVS_CORRUPT);
         is_found = is_found || !kvs_ok(status);
     }
     status = kvs_verify(run->db, NULL, NULL);

@@ -21,13 +21,38 @@ size_t model_find_key(struct kvs_slice bytes)
     return key;
 }
 
+/* The first bytes of a value are its number. */
+enum { NUMBER_BYTES = 2 };
+
+static size_t value_size(uint16_t value)
+{
+    uint64_t hash = hash_mix(value, 1);
+    size_t size = value == MODEL_EMPTY ? 0 : value % 5 == 0 ? hash % MODEL_VALUE_BYTES : hash % 40;
+    return size > 0 && size < NUMBER_BYTES ? NUMBER_BYTES : size;
+}
+
+uint16_t model_new_value(struct model *model)
+{
+    uint16_t value = ++model->value_count;
+    return value_size(value) == 0 ? MODEL_EMPTY : value;
+}
+
 struct kvs_slice model_value(uint16_t value, uint8_t *buffer)
 {
     uint64_t hash = hash_mix(value, 1);
-    size_t size = value % 5 == 0 ? hash % MODEL_VALUE_BYTES : hash % 40;
+    size_t size = value_size(value);
     for (size_t i = 0; i < size; i++)
         buffer[i] = (uint8_t)(i < 8 ? hash >> (8 * i) : hash + i / 7);
+    if (size > 0)
+        coding_put_u16(buffer, value);
     return slice_of(buffer, size);
+}
+
+uint16_t model_find_value(struct kvs_slice bytes)
+{
+    uint8_t buffer[MODEL_VALUE_BYTES];
+    uint16_t value = bytes.size < NUMBER_BYTES ? MODEL_EMPTY : coding_get_u16(bytes.data);
+    return value != MODEL_ABSENT && slice_equal(model_value(value, buffer), bytes) ? value : MODEL_NO_VALUE;
 }
 
 uint16_t *model_begin(struct model *model)
