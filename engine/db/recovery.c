@@ -205,6 +205,7 @@ static struct kvs_status install_edit(struct recovery *recovery, struct live_log
     if (status_is_ok(status))
         status = version_set_install(recovery->db->versions, &edit, NULL, NULL);
     io_mutex_lock(&recovery->db->commit.lock);
+    recovery->is_listed = status_is_ok(status);
     if (status_is_ok(status))
         status = build_chain(recovery, made, &edit.manifest);
     io_mutex_unlock(&recovery->db->commit.lock);
@@ -291,7 +292,7 @@ static struct kvs_status make_log(struct recovery *recovery)
     memtable_unref(made.memtable);
     if (status_is_ok(status))
         return publish_view(recovery);
-    if (db->commit.active != made.log && status.code != KVS_POISONED) {
+    if (db->commit.active != made.log && !recovery->is_listed && status.code != KVS_POISONED) {
         drop_made(db, made.log);
     } else if (db->commit.active != made.log) {
         log_writer_close(made.log->writer);

@@ -26,7 +26,8 @@ enum unproven { PROVEN_ALL, WRITTEN_AGAIN, LEFT_TO_FLUSH };
  * renumbered        the sealed memtable that the record being written again may be the last of
  * state             what the manifest had
  * has_begun         tails are set aside and a new manifest is current: a later try passes over that
- * is_spent          the memtables have been handed over to the pipeline: no other try is possible */
+ * is_spent          the memtables have been handed over to the pipeline: no other try is possible
+ * is_listed         the manifest lists the new log: whatever fails now, its file stays */
 struct recovery {
     struct kvs_db *db;
     struct manifest_log *logs;
@@ -47,7 +48,7 @@ struct recovery {
     struct log_writer *writer;
     struct sealed_table *renumbered;
     struct version_recovery state;
-    bool has_begun, is_spent;
+    bool has_begun, is_spent, is_listed;
 };
 
 /* List the live logs, and replay them into memtables: recovery->filling, and those that are sealed in the commit pipeline. Nothing on disk is changed.
