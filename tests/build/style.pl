@@ -83,7 +83,7 @@ sub check_any {
 }
 
 for my $file (@ARGV) {
-    next if $file =~ m{^fuzz/corpus/} || $file eq 'LICENSE' || -B $file && -s $file;
+    next if $file =~ m{^fuzz/(corpus|regressions)/} || $file =~ m{[.]patch$} || $file eq 'LICENSE' || -B $file && -s $file;
     open my $handle, '<', $file or die "$file: $!\n";
     my $text = do { local $/; <$handle> } // '';
     close $handle;
