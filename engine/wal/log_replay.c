@@ -231,6 +231,7 @@ static struct kvs_status set_mark(struct replay *replay, const struct mark *mark
         replay->marks = larger;
         replay->mark_capacity = capacity;
     }
+    KVS_ASSERT(replay->marks != NULL);
     replay->marks[replay->mark_count++] = *mark;
     return status_ok();
 }
