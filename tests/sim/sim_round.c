@@ -50,7 +50,8 @@ bool sim_accept(struct sim *sim, const char *who, const char *what, struct kvs_s
 {
     if (kvs_ok(status))
         return true;
-    bool explained = sim_may_fail(sim) || (status.code == KVS_NO_SPACE && sim->full);
+    /* What a flush met is told until it has been tried again. */
+    bool explained = sim_may_fail(sim) || (status.code == KVS_NO_SPACE && (sim->full || sim->was_full));
     if (!explained || status.code == KVS_CORRUPT)
         sim_fail(sim, "%s: %s failed: %s: %s (%s:%u)", who, what, status_code_name(status.code),
                  kvs_status_text(status), status.file, status.line);
@@ -244,7 +245,7 @@ static void work(struct sim *sim, uint64_t required)
 {
     if (!sim_check_state(sim, required, true))
         return;
-    if (sim_one_in(&sim->random, 6) && sim->trouble == TROUBLE_NONE && !sim_check_folder(sim))
+    if (sim_one_in(&sim->random, 6) && sim->trouble == TROUBLE_NONE && !sim->was_full && !sim_check_folder(sim))
         return;
     if (sim_one_in(&sim->random, 6))
         (void)sim_accept_read(sim, "main", "verify", kvs_verify(sim->db, NULL, NULL));
@@ -274,6 +275,7 @@ static enum ending run_generation(struct sim *sim, bool *was_open)
     bool is_clean = false;
     *was_open = open_and_look(sim);
     if (*was_open) {
+        sim->was_full = waiting_is_on(&sim->db->waiting); /* the disk that the generation before had filled */
         work(sim, required);
         is_clean = close_database(sim);
     }
