@@ -1,5 +1,6 @@
 #include "db/recovery.h"
 
+#include "db/prepare.h"
 #include "db/recovery_internal.h"
 #include "format/file_name.h"
 #include "wal/log_set_aside.h"
@@ -284,7 +285,7 @@ static struct kvs_status make_log(struct recovery *recovery)
     /* Whatever is written again goes into this one log, however many memtables it fills. */
     struct prepare_sizes sizes = {.table_bytes = db->table_bytes,
                                   .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0};
-    STATUS_RETURN_IF_ERROR(upkeep_prepare(db, &made, &sizes));
+    STATUS_RETURN_IF_ERROR(prepare_next(db, &made, &sizes));
     struct kvs_status status = begin_log(recovery, &recovery->state, &made);
     status_save_text(status, text);
     view_unref(made.view);

@@ -1,6 +1,7 @@
 #include "db/db.h"
 
 #include "compaction/compaction_pick.h"
+#include "db/prepare.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@ struct upkeep {
     uint64_t seen_sequence; /* applied at the last tick, and since when it has not moved */
     uint64_t still_since_ns;
     uint64_t retry_ns; /* when to prepare or extend again after a failure; 0: at once */
+    bool wants_spare;  /* a log has been prepared since the last spare one was made */
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -148,70 +150,10 @@ static struct kvs_status install_log_edit_locked(struct kvs_db *db)
 
 /* ---- The next log and memtable ---- */
 
-/* With less at once where the disk is too full for what the log is likely to need. */
-static struct kvs_status create_log(struct kvs_db *db, struct live_log *log, struct log_writer_options *options)
+/* What the next log is likely to need; 0: nothing says so yet. */
+static uint64_t likely_bytes(const struct commit *commit)
 {
-    struct kvs_status status = log_writer_create(&log->writer, db->io, db->path, options);
-    if (status.code == KVS_NO_SPACE && options->first_bytes != 0) {
-        options->first_bytes = 0;
-        status = log_writer_create(&log->writer, db->io, db->path, options);
-    }
-    return status;
-}
-
-struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared, const struct prepare_sizes *sizes)
-{
-    struct prepared_log made = {.log = calloc(1, sizeof *made.log), .seal = calloc(1, sizeof *made.seal)};
-    uint64_t capacity = sizes->table_bytes > db->table_bytes ? sizes->table_bytes : db->table_bytes;
-    struct log_writer_options options = {
-        .number = version_set_new_number(db->versions),
-        .uuid = version_set_uuid(db->versions),
-        .capacity_bytes = 2 * capacity + sizes->log_bytes,
-        .piece_bytes = db->commit.options.piece_bytes,
-        .buffer_bytes = db->commit.options.buffer_bytes,
-    };
-    if (sizes->first_bytes > options.piece_bytes)
-        options.first_bytes = smaller(sizes->first_bytes, options.capacity_bytes);
-    struct kvs_status status = status_ok();
-    made.view = view_new(db->commit.options.sealed_max + 2);
-    if (made.log == NULL || made.seal == NULL || made.view == NULL)
-        status = STATUS(KVS_NO_MEMORY, "no memory for the next memtable");
-    if (status_is_ok(status))
-        status = memtable_new(&made.memtable, capacity, &db->budget);
-    cache_yield(db->cache); /* blocks make room for what the memtable will take */
-    if (status_is_ok(status))
-        status = create_log(db, made.log, &options);
-    if (status_is_ok(status))
-        status = io_directory_sync(db->io, db->path, SYNC_LOG_DIRECTORY);
-    if (!status_is_ok(status)) {
-        /* A file that was made and not used is not listed: the next open removes it. */
-        if (made.log != NULL)
-            log_writer_close(made.log->writer);
-        memtable_unref(made.memtable);
-        view_unref(made.view);
-        free(made.seal);
-        free(made.log);
-        return status;
-    }
-    made.log->number = options.number;
-    *prepared = made;
-    return status_ok();
-}
-
-/* Free a prepared pair that is too small, with its file. */
-static void discard_prepared(struct kvs_db *db, struct prepared_log *prepared)
-{
-    char path[IO_PATH_BYTES];
-    struct kvs_status status = file_name_path(path, db->path, FILE_LOG, prepared->log->number);
-    log_writer_close(prepared->log->writer);
-    if (status_is_ok(status))
-        status = io_unlink(db->io, path);
-    if (!status_is_ok(status))
-        db_log(db, KVS_LOG_WARNING, "an unused log stays until the next open: %s", status_text(status));
-    memtable_unref(prepared->memtable);
-    view_unref(prepared->view);
-    free(prepared->seal);
-    free(prepared->log);
+    return commit->sealed_log_bytes + commit->sealed_log_bytes / 4;
 }
 
 static bool prepare_locked(struct upkeep *upkeep)
@@ -225,17 +167,36 @@ static bool prepare_locked(struct upkeep *upkeep)
     if (is_small)
         commit->prepared = (struct prepared_log){0};
     struct prepare_sizes sizes = {.table_bytes = commit->wanted_table_bytes + memtable_cost(0, 0),
-                                  .first_bytes = commit->sealed_log_bytes + commit->sealed_log_bytes / 4};
+                                  .first_bytes = likely_bytes(commit)};
     struct prepared_log made;
     io_mutex_unlock(&commit->lock);
     if (is_small)
-        discard_prepared(db, &old);
-    struct kvs_status status = upkeep_prepare(db, &made, &sizes);
+        prepare_discard(db, &old);
+    struct kvs_status status = prepare_next(db, &made, &sizes);
     io_mutex_lock(&commit->lock);
     if (status_is_ok(status))
         commit->prepared = made;
+    upkeep->wants_spare = true;
     note_room_locked(upkeep, status);
     return status_is_ok(status);
+}
+
+/* A log more than is needed now, once there was a rotation; tried once after each. On a full disk its room is for others. */
+static void keep_spare_locked(struct upkeep *upkeep)
+{
+    struct kvs_db *db = upkeep->db;
+    struct commit *commit = &db->commit;
+    bool is_full = !status_is_ok(commit->flush_full.status) || !status_is_ok(commit->upkeep_full.status);
+    uint64_t first_bytes = likely_bytes(commit);
+    if (!is_full && (!upkeep->wants_spare || first_bytes == 0 || commit_has_failed_locked(commit)))
+        return;
+    upkeep->wants_spare = false;
+    io_mutex_unlock(&commit->lock);
+    if (is_full)
+        prepare_discard_spare(db);
+    else
+        prepare_spare(db, first_bytes);
+    io_mutex_lock(&commit->lock);
 }
 
 static bool extend_locked(struct upkeep *upkeep)
@@ -267,7 +228,8 @@ struct kvs_status upkeep_close(struct kvs_db *db)
 {
     struct commit *commit = &db->commit;
     if (commit->prepared.log != NULL)
-        discard_prepared(db, &commit->prepared);
+        prepare_discard(db, &commit->prepared);
+    prepare_discard_spare(db);
     commit->prepared = (struct prepared_log){0};
     struct version_edit edit;
     version_edit_init(&edit);
@@ -407,6 +369,9 @@ static bool round_locked(struct upkeep *upkeep)
     bool may_try = may_allocate(upkeep);
     if (may_try)
         upkeep->retry_ns = 0;
+    /* With a spare log that takes memory only, and comes before a sync that may be slow. */
+    if (may_try && !commit_has_failed_locked(&db->commit) && db->workers.spare.writer != NULL)
+        (void)prepare_locked(upkeep);
     if (may_try && !commit_has_failed_locked(&db->commit) && list_logs_locked(upkeep) &&
         (prepare_locked(upkeep) || extend_locked(upkeep)))
         return true;
@@ -415,6 +380,7 @@ static bool round_locked(struct upkeep *upkeep)
         note_room_locked(upkeep, status_ok());
     if (bury_logs_locked(db) || reclaim_locked(db))
         return true;
+    keep_spare_locked(upkeep);
     workers_want_janitor_locked(db);
     tick_locked(upkeep);
     return false;

@@ -27,6 +27,7 @@ void workers_fini(struct kvs_db *db)
 {
     struct workers *workers = &db->workers;
     io_condition_fini(&workers->done);
+    log_writer_close(workers->spare.writer); /* of a database whose log has failed: the next open removes the file */
     free(workers->busy);
     io_mutex_fini(&workers->pick_lock);
     for (int i = 0; i < COMPACTION_THREADS; i++)

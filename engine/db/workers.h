@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 struct kvs_db;
+struct log_writer;
 
 /* Two, so that what comes in during a long merge can be merged beside it. */
 enum { COMPACTION_THREADS = 2 };
@@ -31,9 +32,16 @@ struct worker {
     bool is_started;
 };
 
+/* A log that is made and durable in name, and neither used nor listed. writer NULL: none */
+struct spare_log {
+    struct log_writer *writer;
+    uint64_t number;
+};
+
 /* drain_rate          bytes a second that flushes freed in memory, smoothed
  * debt_bytes          what compaction owes; data_bytes: sizes of all segments; level0_runs
  * noted_record        the durable record that the manifest has
+ * spare               a log prepared beside the one of the commit pipeline: upkeep's own
  * editing_logs        the role of composing and installing an edit that touches the list of logs
  * compact_asked       tickets of kvs_compact given out, and served: commit lock; done wakes them
  * compact_failure     why compaction has stopped */
@@ -50,6 +58,7 @@ struct workers {
     double drain_rate;
     uint64_t debt_bytes, data_bytes, level0_runs;
     uint64_t noted_record;
+    struct spare_log spare;
     unsigned
         flush_broken_tries; /* the flush thread's own: failures in a row that were not for want of room or memory */
     uint64_t flushed_sequence;
@@ -98,23 +107,7 @@ void worker_wait_locked(struct kvs_db *db, struct worker *worker, uint64_t until
 void workers_begin_log_edit_locked(struct kvs_db *db);
 void workers_end_log_edit_locked(struct kvs_db *db);
 
-/* What the next memtable and log are made for.
- *
- * table_bytes  what the memtable must hold at least
- * log_bytes    what the log must hold beyond what fills the memtable
- * first_bytes  what is to be preallocated at once, if there is room and the log may grow as large; 0: one piece */
-struct prepare_sizes {
-    uint64_t table_bytes;
-    uint64_t log_bytes;
-    uint64_t first_bytes;
-};
-
-/* Prepare the next log and memtable, durable in name; used by upkeep and by open. Errors: NO_SPACE, NO_MEMORY, IO. */
-struct prepared_log;
-KVS_MUST_USE struct kvs_status upkeep_prepare(struct kvs_db *db, struct prepared_log *prepared,
-                                              const struct prepare_sizes *sizes);
-
-/* At close, threads joined: remove the prepared log, and list the ends of the others, so that the next open knows all of them to be durable.
+/* At close, threads joined: remove the prepared logs, and list the ends of the others, so that the next open knows all of them to be durable.
  * Errors: those of an install; the database is whole all the same. */
 KVS_MUST_USE struct kvs_status upkeep_close(struct kvs_db *db);
 

@@ -146,7 +146,7 @@ struct folder_check {
     struct version *version;
     struct manifest_log *logs;
     size_t log_count;
-    uint64_t prepared;
+    uint64_t prepared, spare;
     size_t manifests, found_logs, found_segments, segment_count;
 };
 
@@ -179,7 +179,7 @@ static bool check_name(void *context, const char *name)
     switch (file_name_parse(&number, name)) {
     case FILE_LOG:
         check->found_logs += is_live_log(check, number);
-        is_expected = number == check->prepared || is_live_log(check, number);
+        is_expected = number == check->prepared || number == check->spare || is_live_log(check, number);
         break;
     case FILE_SEGMENT:
         check->found_segments++;
@@ -225,6 +225,8 @@ bool sim_check_folder(struct sim *sim)
         check.segment_count += check.version->runs[i]->count;
     if (!kvs_ok(version_set_logs(sim->db->versions, &check.logs, &check.log_count)))
         sim_fail(sim, "check: no list of logs");
+    if (sim->db->workers.spare.writer != NULL)
+        check.spare = sim->db->workers.spare.number;
     if (sim->db->commit.prepared.log != NULL)
         check.prepared = sim->db->commit.prepared.log->number;
     bool listed = sim_accept_read(sim, "check", "list", io_list(sim->io, SIM_FOLDER, check_name, &check));
