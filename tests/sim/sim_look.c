@@ -12,17 +12,29 @@
 
 enum { FILE_ID_OFFSET = 32 };
 
-/* The manifest as it is read. edit_offset: of the last record's payload. */
+/* The manifest as it is read.
+ *
+ * edit_offset  of the last record's payload
+ * named        the segments that any edit added: the state forgets those that have long been dropped */
 struct reading {
     struct sim_look *look;
     struct manifest_state state;
     uint64_t edit_offset;
+    uint64_t *named;
+    size_t named_count;
 };
 
 static struct kvs_status visit_edit(void *context, const struct manifest_edit *edit, const char *path, uint64_t offset)
 {
     struct reading *reading = context;
     reading->edit_offset = offset;
+    for (size_t i = 0; i < edit->added_count; i++) {
+        uint64_t *larger = realloc(reading->named, (reading->named_count + 1) * sizeof *larger);
+        if (larger == NULL)
+            abort();
+        reading->named = larger;
+        reading->named[reading->named_count++] = edit->added[i].meta.number;
+    }
     return manifest_state_apply(&reading->state, edit, path, offset);
 }
 
@@ -46,6 +58,15 @@ static const struct manifest_slot *find_slot(const struct manifest_state *state,
     return NULL;
 }
 
+static bool was_named(const struct reading *reading, uint64_t number)
+{
+    for (size_t i = 0; i < reading->named_count; i++) {
+        if (reading->named[i] == number)
+            return true;
+    }
+    return false;
+}
+
 static bool note_name(void *context, const char *name)
 {
     struct reading *reading = context;
@@ -58,7 +79,7 @@ static bool note_name(void *context, const char *name)
     bool is_unlisted = (file.type == FILE_LOG && !is_listed_log(&reading->state, file.number)) ||
                        (file.type == FILE_SEGMENT && (slot == NULL || !slot->is_live));
     if (is_unlisted && look->unlisted_count < LOOK_FILES_MAX) {
-        look->was_named[look->unlisted_count] = slot != NULL;
+        look->was_named[look->unlisted_count] = was_named(reading, file.number);
         look->unlisted[look->unlisted_count++] = file;
     }
     return true;
@@ -117,6 +138,7 @@ void sim_look_at(struct sim *sim, struct sim_look *look)
             look_at_log(sim, look, &reading.state.logs.logs[i]);
     }
     manifest_state_fini(&reading.state);
+    free(reading.named);
 }
 
 uint64_t sim_look_manifest(struct sim *sim)
