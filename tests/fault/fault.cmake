@@ -15,7 +15,7 @@ endif()
 set(fault_every 5)
 set(fault_memory_every 20)
 if(KVSTORE_SANITIZE MATCHES "thread")
-    set(fault_every 90) # one thread, whose switches between fibers cost its runtime most
+    set(fault_every 300) # one thread, whose switches between fibers cost its runtime most
     set(fault_memory_every 100)
 elseif(KVSTORE_SANITIZE)
     set(fault_every 15)
