@@ -234,6 +234,15 @@ struct kvs_status kvs_open(struct kvs_db **db, const char *path, const struct kv
     return db_open(db, io_posix(), path, options);
 }
 
+/* A database that never had room has synced nothing of what the last process left. */
+static struct kvs_status check_durable(struct kvs_db *db)
+{
+    if (atomic_load(&db->commit.durable_sequence) >= commit_published(&db->commit))
+        return status_ok();
+    return STATUS(KVS_NO_SPACE, "closing while the disk is full: what the last process left unsynced in %s still is",
+                  db->path);
+}
+
 struct kvs_status kvs_close(struct kvs_db *db)
 {
     if (db == NULL)
@@ -245,8 +254,8 @@ struct kvs_status kvs_close(struct kvs_db *db)
                       db->path);
     struct kvs_status status = status_ok();
     stop(db, &status);
-    if (status_is_ok(status) && !db->options.read_only && !waiting_is_on(&db->waiting))
-        status = upkeep_close(db);
+    if (status_is_ok(status) && !db->options.read_only)
+        status = waiting_is_on(&db->waiting) ? check_durable(db) : upkeep_close(db);
     char text[STATUS_TEXT_BYTES];
     status_save_text(status, text);
     dismantle(db);

@@ -9,7 +9,7 @@
  *                                                         +-------------------------------------------> stays: reads only, until it is reopened
  *
  * Crash     While it waits nothing has changed but, at most, copies in lost/ and a new manifest of the same state: the next open recovers to the same.
- * Close     Makes nothing durable that was not: in modes interval and os what the last process left unproven stays so, as these modes allow.
+ * Close     Makes nothing durable that was not, and says NO_SPACE where something was not: in modes interval and os what the last process left unproven.
  * Threads   One of its own. is_on may be read anywhere; shortage belongs to the commit lock.
  * Failure   The last one is what writers are told.
  */

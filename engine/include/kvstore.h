@@ -95,8 +95,8 @@ KVS_API void kvs_options_default(struct kvs_options *options);
 KVS_API KVS_MUST_USE struct kvs_status kvs_open(struct kvs_db **db, const char *path,
                                                 const struct kvs_options *options);
 
-/* Finish background work, sync the log in every mode, and free the handle. NULL is allowed. Where the disk was full at kvs_open and still is, nothing was written and
- * nothing is synced: what the last process left stays as safe as it was.
+/* Finish background work, sync the log in every mode, and free the handle. NULL is allowed. Where the disk was full at kvs_open and still is, nothing can be synced:
+ * NO_SPACE, if what the last process left was not all on the disk.
  *
  * Errors: BUSY: iterators, snapshots or pinned values of this database still live; the database stays open and usable. Any other error says that the last sync failed: the
  * handle is freed all the same, and what was published before is still safe in its mode. */

@@ -177,7 +177,6 @@ static bool close_database(struct sim *sim)
     note_promises(sim);
     bool may_fail = sim_may_fail(sim);
     uint64_t applied = kvs_applied_sequence(sim->db);
-    bool is_waiting = waiting_is_on(&sim->db->waiting); /* its close makes nothing durable (db/waiting.h) */
     struct kvs_status status = kvs_close(sim->db);
     sim_note(sim, "close -> %s", status_code_name(status.code));
     bool is_clean = sim_accept(sim, "main", "close", status);
@@ -187,7 +186,7 @@ static bool close_database(struct sim *sim)
         sim_fail(sim, "%llu callbacks have not come", (unsigned long long)sim->pending_callbacks);
     if (is_clean && !may_fail && oracle_awaits(&sim->oracle))
         sim_fail(sim, "a batch was applied and is in no log after a clean close");
-    if (is_clean && sim->is_adopted && !is_waiting)
+    if (is_clean && sim->is_adopted)
         oracle_acknowledge(sim, applied, true);
     sim->db = NULL;
     return is_clean;
