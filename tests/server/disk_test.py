@@ -1,13 +1,16 @@
 """Disks that are slow, and disks that fail: strace delays every fdatasync, or makes it fail."""
-import threading
+import multiprocessing
+import os
+import selectors
 import time
 
 from inject import TRACED, can_trace, wrapper
 from support import ReplyError, Server, expect, run_tests, skip
 
 DELAY_US = 50000
+FORK = multiprocessing.get_context("fork")
 GOOD_SYNCS = 60  # then they fail
-TURNS, TURN_S = 3, 2.0
+TURNS, TURN_S = 8, 2.0
 READERS, WRITERS = 2, 8
 
 
@@ -16,33 +19,70 @@ def server_with_disk(fault, *options, **arguments):
     return Server("--sync", "always", *options, wrapper=wrapper(f"fdatasync:{fault}"), env=TRACED, **arguments)
 
 
-def read_for(server, seconds, times):
+def read_for(server, seconds, pipe):
+    """Sends the times of GETs, in seconds, through the pipe."""
     client = server.resp()
     request = client.encode("GET", "known")
+    times = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         begin = time.perf_counter()
         client.socket.sendall(request)
         expect(client.receive() == b"v" * 100, "GET")
         times.append(time.perf_counter() - begin)
+    pipe.send(times)
 
 
-def write_for(server, number, stop, count):
-    client = server.resp()
+def write_until(stop, server, pipe):
+    """Keeps WRITERS connections waiting for syncs; sends how many writes were acknowledged, and in how many seconds.
+
+    One thread of low priority for all, that the times measured beside it are the server's and not those of Python.
+    """
+    os.nice(19)
+    request = server.resp().encode("SET", "written", "x")
+    writers = selectors.DefaultSelector()
+    begin, count = time.monotonic(), 0
+    for client in [server.connect() for _ in range(WRITERS)]:
+        writers.register(client, selectors.EVENT_READ)
+        client.sendall(request)
     while not stop.is_set():
-        expect(client.call("SET", f"written{number}", count[number]) == "OK", "SET")
-        count[number] += 1
+        for key, _ in writers.select(1):
+            expect(key.fileobj.recv(100) == b"+OK\r\n", "SET")
+            key.fileobj.sendall(request)
+            count += 1
+    pipe.send((count, time.monotonic() - begin))
+
+
+def start(function, *arguments):
+    """A process of its own, as threads of one would wait for its interpreter and not for the server; and where it answers."""
+    ours, theirs = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=function, args=(*arguments, theirs))
+    process.start()
+    return process, ours
+
+
+def answer_of(process, pipe):
+    expect(pipe.poll(TURN_S + 30), "a process has ended without a word")
+    answer = pipe.recv()
+    process.join()
+    return answer
 
 
 def measure(server):
-    """Times of GETs, from one thread each."""
-    lists = [[] for _ in range(READERS)]
-    threads = [threading.Thread(target=read_for, args=(server, TURN_S, times)) for times in lists]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [each for times in lists for each in times]
+    """Times of GETs by several readers."""
+    readers = [start(read_for, server, TURN_S) for _ in range(READERS)]
+    return [each for reader in readers for each in answer_of(*reader)]
+
+
+def measure_beside_writers(server):
+    """Times of GETs, and how many writes a second waited for syncs meanwhile."""
+    stop = FORK.Event()
+    writer = start(write_until, stop, server)
+    time.sleep(0.2)
+    times = measure(server)
+    stop.set()
+    count, seconds = answer_of(*writer)
+    return times, count / seconds
 
 
 def quantile(times, part):
@@ -52,34 +92,24 @@ def quantile(times, part):
 def server_get_beside_slow_syncs_is_as_fast_as_alone():
     """A page that only reads must not get slow because another one writes.
 
-    Measured in one run of one server, in turns without and with writers, so that what else the machine does meets both.
+    Measured in turns without and with writers on one server. Where GETs wait for syncs no turn is good: a sync takes fifty times
+    as long as a GET, and one is always under way. What else the machine does may spoil a turn; so one that is good is enough.
     """
     server = server_with_disk(f"delay_enter={DELAY_US}", "--threads", "1")
     expect(server.resp().call("SET", "known", b"v" * 100) == "OK", "SET")
-    alone, beside = [], []
-    count = [0] * WRITERS
-    writing_s = 0.0
+    good = False
     for _ in range(TURNS):
-        alone += measure(server)
-        stop = threading.Event()
-        writers = [threading.Thread(target=write_for, args=(server, i, stop, count)) for i in range(WRITERS)]
-        begin = time.monotonic()
-        for writer in writers:
-            writer.start()
-        time.sleep(0.2)
-        beside += measure(server)
-        stop.set()
-        for writer in writers:
-            writer.join()
-        writing_s += time.monotonic() - begin
-    rows = []
-    for part in (0.5, 0.99):
-        rows.append((part, quantile(alone, part) * 1e6, quantile(beside, part) * 1e6))
-        print("    p%g of GETs: %.0f us alone, %.0f us beside writers" % (part * 100, *rows[-1][1:]))
-    print(f"    {len(alone)} and {len(beside)} GETs, {sum(count) / writing_s:.0f} writes/s")
-    expect(sum(count) / writing_s < WRITERS * 1.1e6 / DELAY_US, "the syncs were not slowed down")
-    for part, without, with_writers in rows:
-        expect(with_writers < 2 * without, f"p{part * 100:g} is {with_writers / without:.1f} times as long beside writers")
+        alone = measure(server)
+        beside, writes = measure_beside_writers(server)
+        print(f"    {len(alone)} and {len(beside)} GETs, {writes:.0f} writes/s")
+        expect(0 < writes < WRITERS * 1.1e6 / DELAY_US, "the syncs were not slowed down, or nobody wrote")
+        rows = [(part, quantile(alone, part), quantile(beside, part)) for part in (0.5, 0.99)]
+        for part, without, with_writers in rows:
+            print(f"    p{part * 100:g} of GETs: {without * 1e6:.0f} us alone, {with_writers * 1e6:.0f} us beside writers")
+        good = all(with_writers < 2 * without for _, without, with_writers in rows)
+        if good:
+            break
+    expect(good, "in no turn GETs beside writers took less than twice as long as alone")
     expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
 
 
