@@ -1,4 +1,4 @@
-"""Failing system calls of the real server, by strace: syncs, writes, preallocation, renames, opens, for good and once, while it serves and while it starts.
+"""Failing system calls of the real server, by strace: syncs, writes, preallocation, reads, renames, opens, for good and once, while it serves and while it starts.
 
 While it serves, clients write and read by the file of expected values (load.py): every write is answered, with OK or a clear error; what was refused never
 happens; nothing is acknowledged after an UNKNOWN; reads go on; INFO says how it is; the server ends in bounded time, with the fault still there; and after a restart nothing that
@@ -12,12 +12,13 @@ import time
 
 from inject import TRACED, Injection, can_trace, wrapper
 from load import MODES, Case, end, until
-from support import Server, expect, run_tests, skip
+from support import ReplyError, Server, expect, run_tests, skip
 
 # So many calls of each kind fail in turn at a start, in each mode of the start of threads and of so many kinds by chance.
 START_DEPTH = int(os.environ.get("KVS_TEST_START_DEPTH", "7"))
 START_KINDS = int(os.environ.get("KVS_TEST_START_KINDS", "3"))
 START_CALLS = ("fdatasync", "fsync", "pwrite64", "fallocate", "rename", "unlink")
+READ_KEYS, READ_VALUE = 600, 10000
 SEED = int(os.environ.get("KVS_TEST_SEED", str(int(time.time()))))
 chance = random.Random(SEED)
 
@@ -85,6 +86,49 @@ def server_folder_that_fails_is_survived():
             serve_with([f"{call}:error={error}"], chance.choice(MODES), ("UNKNOWN", "POISONED", "IOERR", "NOSPACE"), must_fail=False)
 
 
+def value_of(number):
+    """Of no use to a compressor, so that the keys take many times the memory."""
+    return random.Random(number).randbytes(READ_VALUE)
+
+
+def read_all(server, allowed):
+    """Every key is what it was, or its error is one of those allowed; returns how many errors came."""
+    client = server.resp()
+    order = list(range(READ_KEYS))
+    chance.shuffle(order)
+    errors = 0
+    for number in order:
+        reply = client.call("GET", f"key{number:06}")
+        if isinstance(reply, ReplyError):
+            expect(str(reply).split()[0] in allowed, f"GET key{number:06} got {reply!r}")
+            errors += 1
+        else:
+            expect(reply == value_of(number), f"key{number:06} was read with {'no' if reply is None else 'another'} value")
+    return errors
+
+
+def server_failing_read_is_told_and_never_taken_for_absence():
+    """A disk that cannot be read now must not look like a key that is not there, and must not end what does not read it."""
+    for fault in ("pread64:error=EIO", f"pread64:error=EIO:when={chance.randint(1, 20)}+{chance.randint(2, 9)}"):
+        server = Server("--memory", "1M", "--sync", "os", "--threads", "2", "--pool-threads", "2")
+        client = server.resp()
+        for number in range(READ_KEYS):
+            expect(client.call("SET", f"key{number:06}", value_of(number)) == "OK", "SET")
+        expect(read_all(server, ()) == 0, "errors without a fault")
+        injection = Injection(server.pid(), fault)
+        expect(read_all(server, ("IOERR",)) > 0, f"{fault}: no GET has met the fault")
+        scan = client.call("RANGE", "", "")
+        expect(isinstance(scan, ReplyError) and str(scan).startswith("IOERR "), f"{fault}: a scan gave {scan!r:.80}")
+        reply = client.call("SET", "beside", "x")
+        expect(reply == "OK" or (isinstance(reply, ReplyError) and str(reply).startswith("IOERR ")), f"{fault}: SET got {reply!r}")
+        injection.heal()
+        expect(read_all(server, ()) == 0, f"{fault}: errors after it was over")
+        expect(client.call("GET", "beside") == (b"x" if reply == "OK" else None), "what was written meanwhile")
+        expect(len(client.call("RANGE", "key", "")) == 2 * READ_KEYS, "a scan after it was over")
+        expect(client.call("SET", "after", "x") == "OK", "a write after it was over")
+        expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
+
+
 def server_slow_sync_holds_up_neither_reads_nor_the_end():
     """A disk that takes its time is not a fault: no error may come of it."""
     for mode in ("always", chance.choice(MODES[1:])):
@@ -131,5 +175,6 @@ if __name__ == "__main__":
     print(f"seed {SEED} (KVS_TEST_SEED)", flush=True)
     run_tests([server_failing_sync_acknowledges_nothing_more, server_sync_that_fails_once_is_not_tried_again,
                server_failing_write_is_told, server_no_room_is_told_and_writes_come_back, server_folder_that_fails_is_survived,
+               server_failing_read_is_told_and_never_taken_for_absence,
                server_slow_sync_holds_up_neither_reads_nor_the_end,
                server_failing_call_at_start_refuses_or_serves])
