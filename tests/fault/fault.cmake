@@ -1,15 +1,8 @@
 # Fault loops: the Nth call of the disk, or the Nth allocation, fails, for every N.
 set(fault_sources fault/fault_case.c fault/fault_history.c fault/fault_scenarios.c fault/fault_steps.c)
 kvs_program(NAME fault_io SOURCES fault/fault_io.c ${fault_sources} ROOMS db)
-kvs_program(NAME fault_memory SOURCES fault/fault_memory.c fault/fault_allocator.c ${fault_sources} ROOMS db)
-if(TARGET fault_memory)
-    # A sanitizer's allocator cannot be replaced: there the engine's own calls are wrapped. Wrapping and replacing need plain objects.
-    target_link_options(fault_memory PRIVATE $<$<BOOL:${KVSTORE_LTO_ON}>:-fno-lto>)
-    if(KVSTORE_SANITIZE)
-        target_compile_definitions(fault_memory PRIVATE KVS_FAULT_WRAP)
-        target_link_options(fault_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup)
-    endif()
-endif()
+kvs_program(NAME fault_memory SOURCES fault/fault_memory.c ${fault_sources} ROOMS db)
+kvs_fail_allocations(fault_memory)
 
 # The usual form takes one of so many cases; the long one takes them all.
 set(fault_every 5)

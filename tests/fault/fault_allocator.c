@@ -85,8 +85,6 @@ uint64_t allocator_live_count(void)
 
 #else
 
-static _Atomic uint64_t live;
-
 /* The C library lets a program bring these, and keeps its own under other names. */
 
 static _Atomic uint64_t live;
