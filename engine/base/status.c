@@ -38,15 +38,16 @@ struct kvs_status status_make(enum kvs_code code, int sys_errno, const char *fil
 {
     KVS_ASSERT(code > KVS_OK && code < KVS_CODE_COUNT);
     int saved_errno = errno;
+    char text[STATUS_TEXT_BYTES]; /* the sentence before may be a part of this one */
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(last_text, sizeof last_text, format, arguments);
+    int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (sys_errno != 0 && length >= 0 && (size_t)length < sizeof last_text) {
+    if (sys_errno != 0 && length >= 0 && (size_t)length < sizeof text) {
         char reason[128];
-        snprintf(last_text + length, sizeof last_text - (size_t)length, ": %s",
-                 strerror_r(sys_errno, reason, sizeof reason));
+        snprintf(text + length, sizeof text - (size_t)length, ": %s", strerror_r(sys_errno, reason, sizeof reason));
     }
+    memcpy(last_text, text, strlen(text) + 1);
     last_status = (struct kvs_status){(uint16_t)code, (uint16_t)sys_errno, (uint32_t)line, file};
     errno = saved_errno;
     return last_status;

@@ -51,6 +51,15 @@ static void status_text_after_later_failure_is_code_name(void **state)
     assert_string_equal(status_text(status_ok()), "OK");
 }
 
+/* The sentence of an error that was met on the way to another would be garbled in it. */
+static void status_sentence_holds_the_one_before(void **state)
+{
+    (void)state;
+    struct kvs_status first = STATUS_ERRNO(ENOSPC, "cannot write a.seg");
+    struct kvs_status second = STATUS(KVS_NO_SPACE, "the flush has to wait: %s", status_text(first));
+    assert_string_equal(status_text(second), "the flush has to wait: cannot write a.seg: No space left on device");
+}
+
 static void *fail_elsewhere(void *argument)
 {
     struct kvs_status *status = argument;
@@ -128,6 +137,7 @@ int main(void)
         cmocka_unit_test(status_errno_maps_to_code),
         cmocka_unit_test(status_text_has_sentence_and_birth),
         cmocka_unit_test(status_text_after_later_failure_is_code_name),
+        cmocka_unit_test(status_sentence_holds_the_one_before),
         cmocka_unit_test(status_sentence_is_of_its_thread_and_can_be_saved),
         cmocka_unit_test(status_long_sentence_is_cut),
         cmocka_unit_test(status_every_code_has_its_name),
