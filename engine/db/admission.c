@@ -153,6 +153,8 @@ struct kvs_status admission_shortage_locked(struct commit *commit, enum admissio
         return status_kept(&commit->flush_full);
     if (reason == WAIT_LOG || reason == WAIT_PIECE)
         return status_kept(&commit->upkeep_full);
+    if (reason == WAIT_SYNC && log_lacks_room_locked(commit))
+        return log_shortage_locked(commit);
     return status_ok();
 }
 
@@ -168,6 +170,7 @@ static struct kvs_status wait_for_locked(struct commit *commit, enum admission r
         io_condition_wait(&commit->room, &commit->lock);
         return status_ok();
     case WAIT_SYNC:
+        STATUS_RETURN_IF_ERROR(admission_shortage_locked(commit, reason));
         if (commit->full_until_ns != 0) /* nothing can be synced before it is written */
             return admission_make_buffer_room_locked(commit, 0);
         if (!commit->syncing)
@@ -195,12 +198,14 @@ void admission_count_delay_locked(struct commit *commit, uint64_t begun_ns)
         commit->delay_ns_max = delay_ns;
 }
 
-struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch)
+struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch, bool sync)
 {
     size_t record_bytes = log_record_bytes(batch->size);
     uint64_t begun_ns = 0, until_ns = 0;
     for (;;) {
         STATUS_RETURN_IF_ERROR(commit_failure_locked(commit));
+        if (sync && log_lacks_room_locked(commit))
+            return log_shortage_locked(commit);
         enum admission reason = admission_ask_locked(commit, &until_ns, batch->table_cost, record_bytes);
         if (reason == ADMITTED)
             break;

@@ -163,16 +163,11 @@ static void sleep_as_waiter_locked(struct commit *commit, uint64_t sequence, enu
     io_condition_fini(&waiter.wake);
 }
 
-bool commit_gives_up_flush_locked(const struct commit *commit)
-{
-    return commit->closing && commit->syncing_log->writer == NULL && !status_is_ok(commit->flush_full.status);
-}
-
 /* The log waits for room on the disk: for its bytes, for the edit that lists it, or for the flush of what the last process left. */
 static bool is_out_of_room(const struct commit *commit)
 {
     return commit->full_until_ns != 0 || (commit->unlisted != NULL && !status_is_ok(commit->upkeep_full.status)) ||
-           commit_gives_up_flush_locked(commit);
+           log_lacks_room_locked(commit);
 }
 
 static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, enum kvs_level level)
@@ -180,6 +175,8 @@ static struct kvs_status await_locked(struct commit *commit, uint64_t sequence, 
     while (!log_reached_locked(commit, sequence, level)) {
         if (commit_has_failed_locked(commit))
             return commit_unknown_locked(commit);
+        if (log_gives_up_locked(commit, sequence, level))
+            return log_shortage_locked(commit);
         if (log_drive_locked(commit, sequence, level))
             continue;
         if (commit->closing && is_out_of_room(commit))
@@ -198,7 +195,7 @@ struct kvs_status commit_write(struct commit *commit, const struct kvs_batch *ba
                     : status_ok();
     uint64_t payload_hash = hash_bytes(batch->payload, batch->size);
     io_mutex_lock(&commit->lock);
-    struct kvs_status status = admission_wait_locked(commit, batch);
+    struct kvs_status status = admission_wait_locked(commit, batch, sync);
     if (status_is_ok(status)) {
         apply_locked(commit, batch, payload_hash);
         after_apply_locked(commit);

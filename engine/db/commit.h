@@ -16,7 +16,8 @@
  *
  * Threads   struct commit's fields belong to commit->lock unless said otherwise. No I/O, no allocation and no callback happen under the lock.
  * Failure   A failed sync, or a failed write that is not a full disk, poisons: what was applied and not published has an unknown outcome, nothing later is
- *           admitted, reads go on at the published number. A full disk closes admission until the same bytes could be written.
+ *           admitted, reads go on at the published number. A full disk closes admission until the same bytes could be written. A sync that needs room for the flush of what the
+ *           last process left is refused, or given up, while there is none.
  */
 #ifndef KVS_DB_COMMIT_H
 #define KVS_DB_COMMIT_H

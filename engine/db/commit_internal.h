@@ -17,8 +17,9 @@ enum admission {
 /* Decide, rotating to the prepared log where that is what it takes. until_ns: out with WAIT_PACE. */
 enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, size_t table_bytes, size_t record_bytes);
 
-/* Wait until a batch is admitted; then nothing may come between this and its application. Errors: POISONED, NO_SPACE, and what a write gave. */
-KVS_MUST_USE struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch);
+/* Wait until a batch is admitted; then nothing may come between this and its application. sync: it is to be durable too. Errors: POISONED, NO_SPACE, and what a write
+ * gave. */
+KVS_MUST_USE struct kvs_status admission_wait_locked(struct commit *commit, const struct kvs_batch *batch, bool sync);
 
 /* Account a wait that the engine imposed since begun_ns. */
 void admission_count_delay_locked(struct commit *commit, uint64_t begun_ns);
@@ -47,8 +48,15 @@ void log_write_step_locked(struct commit *commit);
 /* Sync everything applied so far. The sync role must be free. Drops the lock meanwhile. */
 void log_sync_step_locked(struct commit *commit);
 
-/* At close: a flush that the log waits for meets a full disk, so that it is not waited for any longer. */
-bool commit_gives_up_flush_locked(const struct commit *commit);
+/* What the last process left has to be flushed before anything later counts as synced, and there was no room for that at the last try: it is tried again, but nobody waits
+ * for it. At close any failure of it will do. */
+bool log_lacks_room_locked(const struct commit *commit);
+
+/* Whether a change is published and cannot be durable before there is room. */
+bool log_gives_up_locked(const struct commit *commit, uint64_t sequence, enum kvs_level level);
+
+/* Why: NO_SPACE, NO_MEMORY. */
+KVS_MUST_USE struct kvs_status log_shortage_locked(const struct commit *commit);
 
 /* Wake a log thread that is free to look after callers that were answered BUSY. */
 void log_thread_ready_locked(struct commit *commit);

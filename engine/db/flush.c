@@ -176,9 +176,9 @@ static uint64_t handle_failure(struct kvs_db *db, struct kvs_status status)
     if (retries)
         status_keep(&db->commit.flush_full, status);
     io_condition_broadcast(&db->commit.room);
-    io_condition_broadcast(&db->commit.progress);
     io_condition_broadcast(&db->workers.done);
     log_thread_room_locked(&db->commit);
+    commit_publish_locked(&db->commit); /* who waits for a sync that there is no room for is told */
     io_mutex_unlock(&db->commit.lock);
     return retries ? io_monotonic_ns(db->io) + RETRY_NS : 0;
 }

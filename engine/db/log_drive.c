@@ -28,6 +28,25 @@ bool log_reached_locked(const struct commit *commit, uint64_t sequence, enum kvs
     return published >= sequence && (level == KVS_PUBLISHED || log_durable_locked(commit) >= sequence);
 }
 
+bool log_lacks_room_locked(const struct commit *commit)
+{
+    enum kvs_code code = commit->flush_full.status.code;
+    return commit->syncing_log->writer == NULL && code != KVS_OK &&
+           (commit->closing || code == KVS_NO_SPACE || code == KVS_NO_MEMORY);
+}
+
+bool log_gives_up_locked(const struct commit *commit, uint64_t sequence, enum kvs_level level)
+{
+    return level == KVS_DURABLE && log_lacks_room_locked(commit) && log_reached_locked(commit, sequence, KVS_PUBLISHED);
+}
+
+struct kvs_status log_shortage_locked(const struct commit *commit)
+{
+    return STATUS(commit->flush_full.status.code,
+                  "not synced: what the last process left has to be flushed first, which is tried again: %s",
+                  commit->flush_full.text);
+}
+
 /* Wake the callers whose numbers have been reached, or all after a failure; and of the others one for each role that is free and that would help it. */
 static void wake_waiters(struct commit *commit)
 {
@@ -37,7 +56,8 @@ static void wake_waiters(struct commit *commit)
         bool *has_driver = syncs ? &has_syncer : &has_writer;
         bool is_role_free = syncs ? !commit->syncing : !commit->writing;
         bool is_role_useful = (syncs ? commit->durable : commit->written).sequence < waiter->sequence;
-        bool is_served = wakes_all || log_reached_locked(commit, waiter->sequence, waiter->level);
+        bool is_served = wakes_all || log_reached_locked(commit, waiter->sequence, waiter->level) ||
+                         log_gives_up_locked(commit, waiter->sequence, waiter->level);
         if (!is_served && (*has_driver || !is_role_free || !is_role_useful))
             continue;
         *has_driver |= !is_served;
@@ -86,6 +106,8 @@ void commit_note_flushed_locked(struct commit *commit, struct position flushed)
     if (commit->durable.record < flushed.record)
         commit->durable = flushed;
     settle_logs(commit);
+    if (commit->unsynced_since_ns != 0)
+        io_condition_signal(&commit->syncer.wake); /* which may have given it up */
     commit_publish_locked(commit);
 }
 
@@ -166,10 +188,10 @@ static struct kvs_status sync_log_locked(struct commit *commit, struct live_log 
 }
 
 /* A log that the last process left, and that recovery did not write again, cannot be synced: that process may have met a failure of it. The flush of its memtables,
- * which began when the database was opened, makes its records durable. */
+ * which began when the database was opened, makes its records durable. Where there is no room for it that is not waited for. */
 static void await_flush_locked(struct commit *commit, const struct live_log *log)
 {
-    while (commit->syncing_log == log && !commit_has_failed_locked(commit) && !commit_gives_up_flush_locked(commit))
+    while (commit->syncing_log == log && !commit_has_failed_locked(commit) && !log_lacks_room_locked(commit))
         io_condition_wait(&commit->progress, &commit->lock);
 }
 
@@ -238,7 +260,7 @@ bool log_drive_locked(struct commit *commit, uint64_t sequence, enum kvs_level l
         if (commit->syncing || commit->durable.sequence >= sequence || commit->durable.record == commit->applied.record)
             return false;
         /* Everything is written, and what a sync would wait for is given up. */
-        if (commit->written.record == commit->applied.record && commit_gives_up_flush_locked(commit))
+        if (commit->written.record == commit->applied.record && log_lacks_room_locked(commit))
             return false;
         log_sync_step_locked(commit);
         return true;

@@ -28,7 +28,7 @@ void log_thread_room_locked(struct commit *commit)
     }
 }
 
-/* Unlink the requests that have reached their level; all of them after a failure, or when the pipeline stops. */
+/* Unlink the requests that have reached their level, or cannot without room; all of them after a failure, or when the pipeline stops. */
 static struct sync_request *take_answered(struct log_thread *thread)
 {
     struct commit *commit = thread->commit;
@@ -36,7 +36,8 @@ static struct sync_request *take_answered(struct log_thread *thread)
     struct sync_request *answered = NULL, **link = &thread->requests;
     while (*link != NULL) {
         struct sync_request *request = *link;
-        if (!failed && !log_reached_locked(commit, request->sequence, thread->level)) {
+        if (!failed && !log_reached_locked(commit, request->sequence, thread->level) &&
+            !log_gives_up_locked(commit, request->sequence, thread->level)) {
             link = &request->next;
             continue;
         }
@@ -54,7 +55,11 @@ static bool answer_locked(struct log_thread *thread)
     struct sync_request *answered = take_answered(thread);
     if (answered == NULL)
         return false;
-    struct kvs_status failure = !commit_has_failed_locked(commit) ? status_ok() : commit_unknown_locked(commit);
+    struct kvs_status failure = status_ok();
+    if (commit_has_failed_locked(commit))
+        failure = commit_unknown_locked(commit);
+    else if (log_lacks_room_locked(commit))
+        failure = log_shortage_locked(commit);
     uint64_t published = atomic_load_explicit(&commit->published, memory_order_relaxed);
     uint64_t durable = log_durable_locked(commit);
     uint64_t reached = thread->level == KVS_DURABLE && durable < published ? durable : published;
@@ -124,8 +129,8 @@ static bool interval_sync_locked(struct commit *commit)
     }
     if (now_ns < commit->unsynced_since_ns + commit->options.interval_ns)
         return false;
-    /* A close has given up the flush that this would wait for: it would come back at once, and again. */
-    if (commit->written.record == commit->applied.record && commit_gives_up_flush_locked(commit))
+    /* There is no room for the flush that this would wait for: it would come back at once, and again. */
+    if (commit->written.record == commit->applied.record && log_lacks_room_locked(commit))
         return false;
     log_sync_step_locked(commit);
     return true;
@@ -187,8 +192,10 @@ static uint64_t next_look_ns(const struct log_thread *thread)
     uint64_t ready_at_ns = commit->ready == NULL ? 0 : commit->ready_at_ns;
     if (is_writer)
         return sooner(look_ns, ready_at_ns);
+    /* While there is no room for what a sync waits for, what comes in is still written once in an interval. */
+    uint64_t since_ns = log_lacks_room_locked(commit) ? io_monotonic_ns(commit->io) : commit->unsynced_since_ns;
     if (look_ns == 0 && is_interval_due && !commit->syncing && commit->full_until_ns == 0)
-        look_ns = commit->unsynced_since_ns + commit->options.interval_ns;
+        look_ns = since_ns + commit->options.interval_ns;
     return ready_at_ns == 0 ? look_ns : sooner(look_ns, ready_at_ns + READY_GRACE_NS);
 }
 

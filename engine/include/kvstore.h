@@ -95,8 +95,8 @@ KVS_API void kvs_options_default(struct kvs_options *options);
 KVS_API KVS_MUST_USE struct kvs_status kvs_open(struct kvs_db **db, const char *path,
                                                 const struct kvs_options *options);
 
-/* Finish background work, sync the log in every mode, and free the handle. NULL is allowed. Where the disk was full at kvs_open and still is, nothing can be synced:
- * NO_SPACE, if what the last process left was not all on the disk.
+/* Finish background work, sync the log in every mode, and free the handle. NULL is allowed. Where the disk was full at kvs_open and still is, or has no room for the flush
+ * that a sync needs (kvs_sync), nothing is waited for: NO_SPACE, if what was published was not all on the disk.
  *
  * Errors: BUSY: iterators, snapshots or pinned values of this database still live; the database stays open and usable. Any other error says that the last sync failed: the
  * handle is freed all the same, and what was published before is still safe in its mode. */
@@ -142,7 +142,9 @@ KVS_API size_t kvs_batch_bytes(const struct kvs_batch *batch);
  * Waits at admission while the engine makes room (memtable, log, compaction debt). Callers that wait at the same time share one sync.
  *
  * Errors: NO_SPACE, NO_MEMORY, IO (no room, and none can be made at present: nothing written, try later); POISONED (an earlier failure; nothing written); UNKNOWN (this write's own log write or sync failed: after a reopen it is
- * there whole, or not at all). */
+ * there whole, or not at all).
+ * Where options ask for a sync that the mode does not give, NO_SPACE or NO_MEMORY may come too late: the write is published, and only not known to be durable (the
+ * sentence begins with "not synced"; see kvs_sync). Making it again does no harm. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_write(struct kvs_db *db, const struct kvs_batch *batch,
                                                  const struct kvs_write_options *options);
 
@@ -156,7 +158,8 @@ typedef void kvs_ready_function(void *context);
  * applied   out: how many of the batches were applied; written on failure too (those before the one that failed).
  * ready     called once, soon, if and only if BUSY is returned. NULL: no call.
  *
- * Errors: BUSY (admission: call again after ready), NO_SPACE, NO_MEMORY, IO, POISONED (nothing more was written). */
+ * Errors: BUSY (admission: call again after ready), NO_SPACE, NO_MEMORY, IO, POISONED (nothing more was written). In mode interval NO_SPACE comes too where the oldest unsynced
+ * write is too old and there is no room to make it durable. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_apply(struct kvs_db *db, uint64_t *sequence, size_t *applied,
                                                  const struct kvs_batch *const *batches, size_t count,
                                                  kvs_ready_function *ready, void *context);
@@ -164,11 +167,16 @@ KVS_API KVS_MUST_USE struct kvs_status kvs_apply(struct kvs_db *db, uint64_t *se
 /* KVS_PUBLISHED: what the sync mode asks. KVS_DURABLE: on stable storage, whatever the mode. */
 enum kvs_level { KVS_PUBLISHED = 0, KVS_DURABLE = 1 };
 
-/* Wait until every change applied before the call is on stable storage, whatever the mode. Errors: UNKNOWN, POISONED. */
+/* Wait until every change applied before the call is on stable storage, whatever the mode.
+ *
+ * In the modes interval and os, what a killed process left unsynced has to be flushed before anything later counts as synced. Where there is no room for that the wait ends: the
+ * changes are published, and are durable when a later kvs_sync returns OK. The flush is tried again by itself, and with room all comes back.
+ *
+ * Errors: NO_SPACE, NO_MEMORY (as said); UNKNOWN, POISONED. */
 KVS_API KVS_MUST_USE struct kvs_status kvs_sync(struct kvs_db *db);
 
 /* Called exactly once, on the engine's log thread, under no lock: status is OK when all changes up to the sequence number have reached the level, else UNKNOWN or POISONED
- * (also at close). May read; must not block or call kvs_close. */
+ * (also at close), or, for KVS_DURABLE, NO_SPACE or NO_MEMORY as kvs_sync gives them: they are published then. May read; must not block or call kvs_close. */
 typedef void kvs_sync_function(void *context, struct kvs_status status);
 
 /* Ask for the changes up to sequence to reach a level, without waiting. If they have already, or on failure to ask, the callback may come before this

@@ -22,3 +22,4 @@ kvs_test(NAME fault_memory COMMAND $<TARGET_FILE:fault_memory> --every ${fault_m
 kvs_test(NAME fault_memory_all COMMAND $<TARGET_FILE:fault_memory> PROGRAMS fault_memory LABELS sim slow)
 kvs_test(NAME fault_rescue SOURCES fault/fault_rescue_test.c ROOMS db)
 kvs_test(NAME fault_full_disk SOURCES fault/fault_full_disk_test.c ROOMS db)
+kvs_test(NAME fault_full_disk_sync SOURCES fault/fault_full_disk_sync_test.c ROOMS db)

@@ -113,6 +113,48 @@ def server_full_disk_end_and_kill_lose_nothing():
     print(f"    {served} of {starts} starts on a full disk served")
 
 
+def ask(server, seconds):
+    """Writes in both protocols for a while, however short the disk is: each is answered. The errors that came."""
+    errors, limit = set(), time.monotonic() + seconds
+    clients = server.resp(), server.text()
+    clients[1].call("EXISTS", "probe")  # decides on the protocol
+    while time.monotonic() < limit:
+        for client in clients:
+            reply = client.call("SET", "probe", "x" * 100)
+            expect(reply == "OK" or str(reply).startswith("NOSPACE "), f"a write without room: {reply!r}")
+            if reply != "OK":
+                errors.add(str(reply))
+        time.sleep(0.01)
+    for client in clients:
+        client.close()
+    return errors
+
+
+def server_started_without_room_answers_every_write():
+    """After a kill a mode with late syncs flushes first; a client that writes meanwhile must be told where there is no room for that, not kept waiting."""
+    folder = Disk.folder()
+    data = os.path.join(folder, "data")
+    os.mkdir(folder)
+    options = ("--memory", "16M", "--threads", "2", "--pool-threads", "2", "--sync", "interval:20")
+    server = Server(*options, folder=data)
+    client = server.resp()
+    for number in range(150):
+        expect(client.call("SET", f"big{number}", chance.randbytes(8000)) == "OK", "writes with room")
+    server.kill()
+    errors = set()
+    for left in range(0, 1 << 20, 128 << 10):
+        Disk.fill(left)
+        server = Server(*options, folder=data, awaits_ready=False)
+        if server.becomes_ready():
+            errors |= ask(server, 0.5)
+        server.kill()
+        Disk.free()
+    expect(any("has to be flushed first" in error for error in errors), f"no write was refused for the sake of a flush: {errors}")
+    server = Server(*options, folder=data)
+    expect(ask(server, 0.1) == set(), "writes do not come back")
+    expect(end(server, "with room again") == 0, f"exit status not 0; log:\n{server.log()}")
+
+
 def enter_name_space():
     """Becomes a process that may mount."""
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode != 0:
@@ -125,4 +167,5 @@ if __name__ == "__main__":
     if "KVS_TEST_MAY_MOUNT" not in os.environ:
         enter_name_space()
     print(f"seed {SEED} (KVS_TEST_SEED)", flush=True)
-    run_tests([server_full_disk_is_told_and_writes_come_back, server_full_disk_end_and_kill_lose_nothing])
+    run_tests([server_full_disk_is_told_and_writes_come_back, server_full_disk_end_and_kill_lose_nothing,
+               server_started_without_room_answers_every_write])

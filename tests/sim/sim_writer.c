@@ -133,6 +133,18 @@ static struct kvs_status write_single(struct sim *sim, const struct model_change
     return status;
 }
 
+/* No room is an answer to who asks for more than the mode gives: what was applied is published all the same, and is durable when a later sync says so. */
+static void settle_unsynced(struct sim *sim, const char *who, uint64_t sequence, bool asked)
+{
+    if (!asked || sim->options.sync_mode == KVS_SYNC_ALWAYS)
+        sim_fail(sim, "%s: %llu was applied, and the answer is that there is no room, though no sync was asked for",
+                 who, (unsigned long long)sequence);
+    if (sim_published(sim) < sequence)
+        sim_fail(sim, "%s: a sync up to %llu was given up for want of room before that was published", who,
+                 (unsigned long long)sequence);
+    oracle_acknowledge(sim, sequence, false);
+}
+
 /* What a write that has come back says. */
 static void settle_write(struct sim_user *user, struct work *work, struct kvs_status status, bool sync,
                          bool was_poisoned)
@@ -151,7 +163,10 @@ static void settle_write(struct sim_user *user, struct work *work, struct kvs_st
                      (unsigned long long)work->intent->last);
         oracle_acknowledge(sim, work->intent->last, sync);
     }
-    if (kvs_ok(status) || status.code == KVS_UNKNOWN)
+    bool is_unsynced = status.code == KVS_NO_SPACE && work->intent->first != 0;
+    if (is_unsynced)
+        settle_unsynced(sim, user->name, work->intent->last, sync);
+    if (kvs_ok(status) || status.code == KVS_UNKNOWN || is_unsynced)
         oracle_release(work->intent, kvs_ok(status));
     else
         oracle_refuse(sim, work->intent);
@@ -194,6 +209,8 @@ static void note_synced(void *context, struct kvs_status status)
             sim_fail(sim, "a callback says that %llu is published, which it is not",
                      (unsigned long long)wait->sequence);
         oracle_acknowledge(sim, wait->sequence, wait->level == KVS_DURABLE);
+    } else if (status.code == KVS_NO_SPACE) {
+        settle_unsynced(sim, "callback", wait->sequence, wait->level == KVS_DURABLE);
     }
     wait_end(wait);
 }
@@ -298,10 +315,13 @@ static void sync_all(struct sim_user *user)
 {
     struct sim *sim = user->sim;
     uint64_t sequence = kvs_applied_sequence(sim->db);
+    bool was_waiting = waiting_is_on(&sim->db->waiting);
     struct kvs_status status = kvs_sync(sim->db);
     sim_note(sim, "%s sync up to %llu -> %s", user->name, (unsigned long long)sequence, status_code_name(status.code));
     if (sim_accept(sim, user->name, "kvs_sync", status))
         oracle_acknowledge(sim, sequence, true);
+    else if (status.code == KVS_NO_SPACE && !was_waiting)
+        settle_unsynced(user->sim, user->name, sequence, true);
 }
 
 /* ---- The fiber ---- */
