@@ -198,6 +198,18 @@ static uint64_t rescue(struct kvs_db *db, bool *is_over)
     return *is_over ? 0 : io_monotonic_ns(db->io) + RETRY_NS;
 }
 
+/* The log may have failed at its last sync, that of the close: what readers have seen, and it does not hold durably, is saved before the thread ends. */
+static void rescue_at_close_locked(struct kvs_db *db)
+{
+    struct commit *commit = &db->commit;
+    bool is_over;
+    if (!commit_has_failed_locked(commit) || atomic_load(&commit->durable_sequence) >= commit_published(commit))
+        return;
+    io_mutex_unlock(&commit->lock);
+    (void)rescue(db, &is_over);
+    io_mutex_lock(&commit->lock);
+}
+
 /* One round. retry_ns: out, when to look again although nobody wakes the thread; 0: never. Returns whether there may be more to do at once. Commit lock held, dropped
  * meanwhile. */
 static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued)
@@ -231,5 +243,7 @@ void flush_body(void *argument)
         if (!round_locked(db, &retry_ns, &is_rescued))
             worker_wait_locked(db, &db->workers.flush, retry_ns);
     }
+    if (!is_rescued)
+        rescue_at_close_locked(db);
     io_mutex_unlock(&db->commit.lock);
 }

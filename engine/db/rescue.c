@@ -69,9 +69,10 @@ static struct kvs_status write_run(struct kvs_db *db, struct compaction_result *
     STATUS_RETURN_IF_ERROR(merge_tables(&iterator.inner, view));
     struct version *version = version_set_current(db->versions);
     struct compaction_environment environment = install_environment(db);
-    uint64_t horizon = snapshots_horizon(&db->snapshots, &db->commit.published);
+    environment.stop = NULL; /* a close waits for it: it is bounded by what is in memory */
+    /* Nothing is dropped, not even a delete with nothing below it: the logs stay, and replay passes over no more of them than the run's last number. */
     struct kvs_status status =
-        flush_run(result, &environment, &iterator.base, version, version_set_new_number(db->versions), horizon);
+        flush_run(result, &environment, &iterator.base, version, version_set_new_number(db->versions), 0);
     version_unref(version);
     iterator_free(iterator.inner);
     return status;

@@ -5,7 +5,7 @@
  *           not published keeps its unknown outcome: it is not in the run, and the logs stay listed for the next open to decide.
  * Crash     Before the edit is synced: an unlisted segment, which the next open removes; after it: entries up to the run's last number are taken from the run, and
  *           replay passes over them in the logs, of which the manifest says only how far they are durable.
- * Threads   The flush thread, once the pipeline is poisoned: nothing is applied any more.
+ * Threads   The flush thread, once the pipeline is poisoned: nothing is applied any more. A close waits for it.
  * Failure   Nothing has changed; it may be tried again.
  */
 #ifndef KVS_DB_RESCUE_H
@@ -17,7 +17,7 @@
  *
  * saved  out: the last sequence number that is in segments now; 0: nothing was done
  *
- * Errors: NO_SPACE, NO_MEMORY, IO, BUSY (closing), POISONED (the manifest failed at this). */
+ * Errors: NO_SPACE, NO_MEMORY, IO, POISONED (the manifest failed at this). */
 KVS_MUST_USE struct kvs_status rescue_run(struct kvs_db *db, uint64_t *saved);
 
 #endif
