@@ -98,6 +98,14 @@ static struct kvs_status write_framed(struct manifest *manifest)
     return io_file_write(manifest->file, manifest->record.data, manifest->record.size, manifest->end);
 }
 
+/* The disk was too full for a write of preallocated room, as some file systems' are, and a part of the record may be there. Without its header it is none, whatever a crash
+ * keeps: the edit is not on disk, and the next one is written in its place. Returns whether that worked. */
+static bool withdraw_framed(struct manifest *manifest)
+{
+    static const uint8_t zeros[LOG_RECORD_HEADER_BYTES];
+    return status_is_ok(io_file_write(manifest->file, zeros, sizeof zeros, manifest->end));
+}
+
 static void count_framed(struct manifest *manifest)
 {
     manifest->end += manifest->record.size;
@@ -113,7 +121,11 @@ struct kvs_status manifest_write(struct manifest *manifest, const struct manifes
     struct kvs_status status = write_framed(manifest);
     if (status_is_ok(status))
         return status_ok();
-    manifest_poison(manifest, status);
+    struct kept_status kept = {0};
+    status_keep(&kept, status);
+    if (status.code == KVS_NO_SPACE && withdraw_framed(manifest))
+        return status_kept(&kept);
+    manifest_poison(manifest, status_kept(&kept));
     return poisoned(manifest);
 }
 
@@ -162,7 +174,7 @@ static struct kvs_status write_whole(struct manifest *manifest, const uint8_t uu
         count_framed(manifest);
     }
     manifest->whole_bytes = manifest->end;
-    return status_ok();
+    return make_room(manifest, MANIFEST_NEXT_BYTES);
 }
 
 /* Write the temporary CURRENT and sync it. is_unknown: out, set if it was the sync that failed. */

@@ -5,8 +5,8 @@
  * Format    format/README.md, "Manifest" and "CURRENT"; frames are those of format/log_record.h.
  * Threads   One thread at a time for everything (the version_set's edit mutex).
  * Failure   A failed write or sync poisons the manifest: whether the edit is on disk is unknown, so it and every later call return POISONED
- *           until the database is reopened, and the engine deletes nothing more. A full disk is met at preallocation: NO_SPACE, nothing
- *           was written, and the same edit may be tried again.
+ *           until the database is reopened, and the engine deletes nothing more. A full disk is met at preallocation, or, where a file system fails a write of
+ *           preallocated room all the same, at a write whose record is then taken back: NO_SPACE, and the same or another edit may be tried again.
  *
  * The order of a new manifest, with its rows of the durability ledger:
  *
@@ -27,8 +27,8 @@
 struct manifest;
 
 /* The largest payload that the records of a whole state are split into; and the piece in which the file is preallocated, before it is first synced and before
- * an append passes its end: its size is a multiple of it. */
-enum { MANIFEST_RECORD_BYTES = 1024 * 1024, MANIFEST_PIECE_BYTES = 64 * 1024 };
+ * an append passes its end: its size is a multiple of it; and what is left behind a whole state at least, so that the edit that ends a recovery has room. */
+enum { MANIFEST_RECORD_BYTES = 1024 * 1024, MANIFEST_PIECE_BYTES = 64 * 1024, MANIFEST_NEXT_BYTES = 4096 };
 
 /* What CURRENT says.
  *
@@ -97,7 +97,7 @@ KVS_MUST_USE struct kvs_status manifest_create(struct io *io, struct manifest **
 KVS_MUST_USE struct kvs_status manifest_write(struct manifest *manifest, const struct manifest_edit *edit);
 KVS_MUST_USE struct kvs_status manifest_sync(struct manifest *manifest);
 
-/* Append an edit and sync it. Errors: NO_SPACE, NO_MEMORY, IO, TOO_LARGE (nothing was written), POISONED. */
+/* Append an edit and sync it. Errors: NO_SPACE, NO_MEMORY, IO, TOO_LARGE (no edit is on disk), POISONED. */
 KVS_MUST_USE struct kvs_status manifest_append(struct manifest *manifest, const struct manifest_edit *edit);
 
 /* Poison the manifest for a failure of its owner: later appends return POISONED with this sentence. */

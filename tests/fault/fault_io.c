@@ -88,13 +88,13 @@ static bool manifest_write_has_failed(const struct fault_bench *bench)
     return false;
 }
 
-/* What is on the disk is in doubt after these; after the others it is not. A log meets a full disk at a write of preallocated room, too, and waits; a manifest whose
- * write failed cannot, because the edit may be there and the files that it lists are not. */
+/* What is on the disk is in doubt after these; after the others it is not. A log meets a full disk at a write of preallocated room, too, and waits; a manifest
+ * takes back what it could not write, unless that cannot be written either. */
 static bool may_poison(const struct fault_bench *bench)
 {
     switch (bench->what.call) {
     case IO_CALL_WRITE:
-        return bench->what.sys_errno != ENOSPC || manifest_write_has_failed(bench);
+        return bench->what.sys_errno != ENOSPC || (bench->what.for_good && manifest_write_has_failed(bench));
     case IO_CALL_SYNC:
     case IO_CALL_DIRECTORY_SYNC:
     case IO_CALL_RENAME:

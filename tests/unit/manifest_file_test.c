@@ -359,6 +359,83 @@ static void manifest_full_disk_is_no_poison(void **state)
     io_mem_free(mem);
 }
 
+/* Some file systems fail writes of preallocated room: an edit that did not fit must be neither there later nor in the way of the next, even where nearly all of it was
+ * written, and writing goes on as soon as there is room. */
+static void manifest_full_disk_at_a_write_takes_the_edit_back(void **state)
+{
+    (void)state;
+    for (size_t landed_bytes = 0; landed_bytes < 64; landed_bytes++) {
+        struct io_mem *mem = new_disk();
+        struct io_fault *fault = io_fault_new(io_mem_as_io(mem));
+        struct manifest *manifest = create(io_fault_as_io(fault), 1, 1);
+        struct manifest_replay_result result;
+        uint64_t count;
+        assert_ok(append(manifest, 1));
+        io_fault_add(fault, &(struct io_fault_rule){.call = IO_CALL_WRITE,
+                                                    .nth = 1,
+                                                    .action = IO_FAULT_SHORT,
+                                                    .sys_errno = ENOSPC,
+                                                    .landed_bytes = landed_bytes});
+        struct kvs_status status = append(manifest, UINT64_MAX / 2);
+        assert_int_equal(status.code, KVS_NO_SPACE);
+        assert_text_has(status, "injected");
+        assert_false(manifest_is_poisoned(manifest));
+        assert_ok(replay(io_mem_as_io(mem), &result, &count));
+        assert_int_equal(count, 2);
+        assert_ok(append(manifest, 2));
+        assert_ok(append(manifest, 3));
+        assert_ok(replay(io_mem_as_io(mem), &result, &count));
+        assert_int_equal(count, 4);
+        manifest_close(manifest);
+        io_fault_free(fault);
+        io_mem_free(mem);
+    }
+}
+
+/* Where not even the taking back can be written, nobody knows what is there. */
+static void manifest_full_disk_for_good_poisons(void **state)
+{
+    (void)state;
+    struct io_mem *mem = new_disk();
+    struct io_fault *fault = io_fault_new(io_mem_as_io(mem));
+    struct manifest *manifest = create(io_fault_as_io(fault), 1, 1);
+    io_fault_fail(fault, IO_CALL_WRITE, 1, ENOSPC, true);
+    assert_int_equal(append(manifest, 1).code, KVS_POISONED);
+    assert_true(manifest_is_poisoned(manifest));
+    manifest_close(manifest);
+    io_fault_free(fault);
+    io_mem_free(mem);
+}
+
+/* A recovery on a full disk ends with an edit behind the whole state that it wrote: without room for that it could be neither finished nor repeated. */
+static void manifest_whole_state_leaves_room_for_an_edit(void **state)
+{
+    (void)state;
+    enum { EMPTY_BYTES = 128, STEP_BYTES = 8, SIZES = 40 };
+    static uint8_t key[MANIFEST_PIECE_BYTES];
+    for (size_t i = 0; i < SIZES; i++) {
+        struct io_mem *mem = new_disk();
+        struct io *io = io_mem_as_io(mem);
+        struct manifest *manifest;
+        struct manifest_edit edit = owner_edit();
+        size_t key_bytes = (MANIFEST_PIECE_BYTES - EMPTY_BYTES - i * STEP_BYTES) / 2;
+        struct segment_meta meta = {.number = 1,
+                                    .size_bytes = 1,
+                                    .min_sequence = 1,
+                                    .max_sequence = 1,
+                                    .entry_count = 1,
+                                    .smallest = key_of(slice_of(key, key_bytes), key_trailer(1, KEY_PUT)),
+                                    .largest = key_of(slice_of(key, key_bytes), key_trailer(1, KEY_PUT))};
+        assert_ok(manifest_edit_add_segment(&edit, 0, 1, &meta));
+        assert_ok(manifest_create(io, &manifest, FOLDER, uuid, 1, 1, &edit, 1));
+        manifest_edit_fini(&edit);
+        io_mem_set_capacity(mem, 1); /* it is full */
+        assert_ok(append(manifest, 1));
+        manifest_close(manifest);
+        io_mem_free(mem);
+    }
+}
+
 /* A new manifest that cannot be made: the old one stays current and whole, or the outcome is said to be unknown; then one of the two is current. */
 static void manifest_create_with_each_call_failing_leaves_one_current(void **state)
 {
@@ -484,6 +561,9 @@ int main(void)
         cmocka_unit_test(manifest_missing_current_beside_data_is_refused),
         cmocka_unit_test(manifest_failed_append_poisons_for_ever),
         cmocka_unit_test(manifest_full_disk_is_no_poison),
+        cmocka_unit_test(manifest_full_disk_at_a_write_takes_the_edit_back),
+        cmocka_unit_test(manifest_full_disk_for_good_poisons),
+        cmocka_unit_test(manifest_whole_state_leaves_room_for_an_edit),
         cmocka_unit_test(manifest_create_with_each_call_failing_leaves_one_current),
         cmocka_unit_test(manifest_power_cut_at_each_call_loses_nothing_acknowledged),
     };
