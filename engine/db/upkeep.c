@@ -206,12 +206,15 @@ static bool extend_locked(struct upkeep *upkeep)
         return false;
     /* Only this thread ends and closes logs, so the writer lives as long as this call. */
     struct log_writer *writer = commit->active->writer;
-    uint64_t more_bytes = commit->wanted_piece_bytes, allocated_bytes = log_writer_allocated_bytes(writer);
+    uint64_t wanted_bytes = commit->wanted_piece_bytes, allocated_bytes = log_writer_allocated_bytes(writer);
+    uint64_t more_bytes = wanted_bytes;
     /* Twice as much, as long as the log may grow as large: each extension holds up the log's writes while the file system is busy. */
     if (more_bytes < allocated_bytes && log_writer_room(writer).capacity_bytes > allocated_bytes)
         more_bytes = allocated_bytes;
     io_mutex_unlock(&commit->lock);
     struct kvs_status status = log_writer_extend(writer, more_bytes);
+    if (status.code == KVS_NO_SPACE && more_bytes > wanted_bytes)
+        status = log_writer_extend(writer, wanted_bytes);
     io_mutex_lock(&commit->lock);
     /* The log knows of a failed write a moment before who made it has the lock again: nobody is admitted in between. */
     if (status.code == KVS_POISONED)

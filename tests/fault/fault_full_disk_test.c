@@ -185,6 +185,44 @@ static void run_mode(enum kvs_sync_mode mode, bool has_threads)
     io_mem_free(cut);
 }
 
+/* A log that has grown asks for as much again; the disk has less than that, but far more than the next writes need. */
+static void fill_what_is_left(void *argument)
+{
+    enum { LEFT_BYTES = 6 << 20, LARGE_BYTES = 16 << 10 };
+    static char value[LARGE_BYTES];
+    struct machine *machine = argument;
+    struct kvs_options options;
+    struct kvs_db *db;
+    kvs_options_default(&options);
+    options.memtable_bytes = 32 << 20;
+    options.memory_bytes = 128 << 20;
+    options.sync_mode = KVS_SYNC_OS;
+    assert_true(kvs_ok(db_open(&db, machine->io, "/db", &options)));
+    struct kvs_slice large = {value, sizeof value};
+    for (unsigned i = 0; i < 400; i++)
+        assert_true(kvs_ok(kvs_put(db, (struct kvs_slice){&i, sizeof i}, large, NULL)));
+    rest(machine, 500);
+    uint64_t free_bytes;
+    assert_true(kvs_ok(io_free_space(machine->io, &free_bytes, "/")));
+    io_mem_set_capacity(machine->mem, ROOMY_BYTES - free_bytes + LEFT_BYTES);
+    unsigned written = 0;
+    while (kvs_ok(kvs_put(db, (struct kvs_slice){&written, sizeof written}, large, NULL)))
+        written++;
+    assert_true(kvs_ok(io_free_space(machine->io, &free_bytes, "/")));
+    assert_in_range(free_bytes, 0, LEFT_BYTES / 2); /* a piece is two thirds of it */
+    io_mem_set_capacity(machine->mem, ROOMY_BYTES);
+    (void)!kvs_ok(kvs_close(db));
+}
+
+static void db_full_disk_room_is_used_to_the_last_piece(void **state)
+{
+    (void)state;
+    struct machine machine = {.mode = KVS_SYNC_OS};
+    struct io_mem *mem = io_mem_new(1, NULL);
+    run_on(&machine, mem, fill_what_is_left);
+    io_mem_free(mem);
+}
+
 static void db_full_disk_always_serves_and_comes_back(void **state)
 {
     (void)state;
@@ -213,6 +251,7 @@ static void db_full_disk_threads_serve_and_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(db_full_disk_room_is_used_to_the_last_piece),
         cmocka_unit_test(db_full_disk_always_serves_and_comes_back),
         cmocka_unit_test(db_full_disk_interval_serves_and_comes_back),
         cmocka_unit_test(db_full_disk_os_serves_and_comes_back),
