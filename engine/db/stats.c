@@ -84,7 +84,7 @@ void kvs_stats(const struct kvs_db *const_db, struct kvs_stats *stats)
     add_pipeline_locked(&db->commit, stats);
     add_workers_locked(&db->workers, stats);
     if (waiting_is_on(&db->waiting))
-        stats->health = KVS_NO_SPACE;
+        stats->health = db->waiting.shortage.status.code;
     io_mutex_unlock(&db->commit.lock);
     add_readers(db, stats);
     add_memory(db, stats);
@@ -192,7 +192,9 @@ static void print_health(const struct kvs_db *const_db, struct text *text)
     struct kvs_db *db = (struct kvs_db *)const_db;
     io_mutex_lock(&db->commit.lock);
     if (waiting_is_on(&db->waiting))
-        print(text, "writes wait for room: %s\n", db->waiting.shortage.text);
+        print(text, "writes %s: %s\n",
+              db->waiting.shortage.status.code == KVS_NO_SPACE ? "wait for room" : "are refused",
+              db->waiting.shortage.text);
     else if (commit_has_failed_locked(&db->commit))
         print(text, "writes are refused: %s\n", db->commit.failure.text);
     else if (!status_is_ok(db->commit.upkeep_full.status))

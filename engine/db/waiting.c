@@ -27,6 +27,18 @@ static void keep_shortage(struct kvs_db *db, struct kvs_status status)
     io_mutex_unlock(&db->commit.lock);
 }
 
+/* What a try has left on the disk is not known, or cannot be taken back: no other is made. */
+static void keep_end(struct kvs_db *db, struct kvs_status status)
+{
+    struct kvs_status told =
+        STATUS(KVS_POISONED, "writes are refused until the database is reopened, since there was room but: %s",
+               status_text(status));
+    db_log(db, KVS_LOG_ERROR, "%s", status_text(told));
+    io_mutex_lock(&db->commit.lock);
+    status_keep(&db->waiting.shortage, told);
+    io_mutex_unlock(&db->commit.lock);
+}
+
 void waiting_note(struct kvs_db *db, struct recovery *recovery, struct kvs_status status)
 {
     db_log(db, KVS_LOG_WARNING, "opened without room to write: reads only for now: %s", status_text(status));
@@ -40,8 +52,12 @@ static bool try_again(struct kvs_db *db)
 {
     struct kvs_status status = recovery_try_again(db->waiting.recovery);
     if (!status_is_ok(status)) {
-        keep_shortage(db, status);
-        return status.code == KVS_POISONED || !recovery_may_repeat(db->waiting.recovery);
+        bool is_over = status.code == KVS_POISONED || !recovery_may_repeat(db->waiting.recovery);
+        if (is_over)
+            keep_end(db, status);
+        else
+            keep_shortage(db, status);
+        return is_over;
     }
     status = commit_start(&db->commit);
     if (status_is_ok(status))

@@ -11,7 +11,7 @@
  * Crash     While it waits nothing has changed but, at most, copies in lost/ and a new manifest of the same state: the next open recovers to the same.
  * Close     Makes nothing durable that was not, and says NO_SPACE where something was not: in modes interval and os what the last process left unproven.
  * Threads   One of its own. is_on may be read anywhere; shortage belongs to the commit lock.
- * Failure   The last one is what writers are told.
+ * Failure   The last one is what writers are told: as NO_SPACE while there will be another try, as POISONED when there is none.
  */
 #ifndef KVS_DB_WAITING_H
 #define KVS_DB_WAITING_H

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include "db/db.h"
+#include "io/io_fault.h"
 #include "io/io_fiber.h"
 #include "io/io_mem.h"
 #include "kvstore.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,6 +150,33 @@ static void open_until_room(void *argument)
     assert_true(kvs_ok(kvs_close(db)));
 }
 
+/* There is room again, and then a sync fails of what a try writes: no try after it can know what is on the disk. */
+static void open_until_doubt(void *argument)
+{
+    struct machine *machine = argument;
+    struct io *io = machine->io;
+    struct io_fault *fault = io_fault_new(io);
+    struct kvs_stats stats;
+    char health[200];
+    fill_disk(machine);
+    machine->io = io_fault_as_io(fault);
+    struct kvs_db *db = open_machine(machine);
+    assert_int_equal(put(db, 0).code, KVS_NO_SPACE);
+    io_fault_add(fault,
+                 &(struct io_fault_rule){.call = IO_CALL_SYNC, .nth = 1, .tag = SYNC_MANIFEST_NEW, .sys_errno = EIO});
+    io_mem_set_capacity(machine->mem, ROOMY_BYTES);
+    rest(machine, 1500);
+    assert_int_equal(io_fault_fired_count(fault), 1);
+    assert_int_equal(put(db, 0).code, KVS_POISONED);
+    kvs_stats(db, &stats);
+    assert_int_equal(stats.health, KVS_POISONED);
+    assert_true(kvs_ok(kvs_property(db, health, sizeof health, "health")));
+    assert_non_null(strstr(health, "writes are refused"));
+    expect_keys(db, machine->written);
+    (void)!kvs_ok(kvs_close(db));
+    io_fault_free(fault);
+}
+
 static void open_with_room(void *argument)
 {
     struct machine *machine = argument;
@@ -214,6 +243,18 @@ static void fill_what_is_left(void *argument)
     (void)!kvs_ok(kvs_close(db));
 }
 
+/* Who is told to wait for room would wait for ever. */
+static void db_full_disk_doubt_after_it_is_told_as_such(void **state)
+{
+    (void)state;
+    struct machine machine = {.mode = KVS_SYNC_ALWAYS};
+    struct io_mem *mem = io_mem_new(1, NULL);
+    run_on(&machine, mem, use_full_disk);
+    run_on(&machine, mem, open_until_doubt);
+    run_on(&machine, mem, open_with_room);
+    io_mem_free(mem);
+}
+
 static void db_full_disk_room_is_used_to_the_last_piece(void **state)
 {
     (void)state;
@@ -251,6 +292,7 @@ static void db_full_disk_threads_serve_and_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(db_full_disk_doubt_after_it_is_told_as_such),
         cmocka_unit_test(db_full_disk_room_is_used_to_the_last_piece),
         cmocka_unit_test(db_full_disk_always_serves_and_comes_back),
         cmocka_unit_test(db_full_disk_interval_serves_and_comes_back),
