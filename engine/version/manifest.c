@@ -98,12 +98,14 @@ static struct kvs_status write_framed(struct manifest *manifest)
     return io_file_write(manifest->file, manifest->record.data, manifest->record.size, manifest->end);
 }
 
-/* The disk was too full for a write of preallocated room, as some file systems' are, and a part of the record may be there. Without its header it is none, whatever a crash
- * keeps: the edit is not on disk, and the next one is written in its place. Returns whether that worked. */
+/* The disk was too full for a write of preallocated room, as some file systems' are, and a part of the record may be there. Without its header it is none: the edit is not
+ * on disk, and the next one is written in its place. Synced, since what was refused may be zeros, as that room is: a kernel that had written the rest back would have
+ * left a whole record. Returns whether that worked. */
 static bool withdraw_framed(struct manifest *manifest)
 {
     static const uint8_t zeros[LOG_RECORD_HEADER_BYTES];
-    return status_is_ok(io_file_write(manifest->file, zeros, sizeof zeros, manifest->end));
+    return status_is_ok(io_file_write(manifest->file, zeros, sizeof zeros, manifest->end)) &&
+           status_is_ok(io_file_sync(manifest->file, SYNC_MANIFEST_EDIT));
 }
 
 static void count_framed(struct manifest *manifest)
