@@ -4,6 +4,7 @@
 #include "db/recovery_internal.h"
 #include "format/file_name.h"
 #include "wal/log_set_aside.h"
+#include "wal/log_write_again.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -332,38 +333,14 @@ static struct kvs_status recover_for_reading(struct recovery *recovery)
 
 /* ---- Without room ---- */
 
-enum { COPY_BYTES = 64 * 1024 };
-
-/* Write bytes of a file again where they are, which takes no room. */
-static struct kvs_status write_in_place(struct io_file *file, const char *path, uint64_t begin, uint64_t end)
-{
-    uint8_t buffer[COPY_BYTES];
-    while (begin < end) {
-        size_t size = end - begin < sizeof buffer ? (size_t)(end - begin) : sizeof buffer, read_bytes;
-        STATUS_RETURN_IF_ERROR(io_file_read(file, buffer, &read_bytes, size, begin));
-        if (read_bytes < size)
-            return STATUS(KVS_IO, "%s: offset %llu: expected %zu bytes, found %zu", path, (unsigned long long)begin,
-                          size, read_bytes);
-        STATUS_RETURN_IF_ERROR(io_file_write(file, buffer, size, begin));
-        begin += size;
-    }
-    return status_ok();
-}
-
-/* Make the unproven records of a log durable: written again, so that no page of them is clean without being on the disk, and synced. */
+/* Make the unproven records of a log durable where they are. */
 static struct kvs_status prove_log(struct recovery *recovery, size_t index)
 {
     const struct kvs_db *db = recovery->db;
     const struct log_replay_end *end = &recovery->ends[index];
     char path[IO_PATH_BYTES];
-    struct io_file *file;
     STATUS_RETURN_IF_ERROR(file_name_path(path, db->path, FILE_LOG, recovery->logs[index].number));
-    STATUS_RETURN_IF_ERROR(io_file_open(db->io, &file, path, IO_OPEN_WRITE));
-    struct kvs_status status = write_in_place(file, path, end->proven_bytes, end->end_bytes);
-    if (status_is_ok(status))
-        status = io_file_sync(file, SYNC_LOG_RECOVERY);
-    io_file_close(file);
-    return status;
+    return log_write_again(db->io, path, end->proven_bytes, end->end_bytes, SYNC_LOG_RECOVERY);
 }
 
 static struct kvs_status accept_record(void *context, const struct log_replay_record *record)
@@ -389,6 +366,8 @@ static struct kvs_status prove_in_place(struct recovery *recovery)
 static struct kvs_status serve_without_room(struct recovery *recovery)
 {
     struct kvs_db *db = recovery->db;
+    if (!recovery->has_begun) /* else a new manifest says the same */
+        STATUS_RETURN_IF_ERROR(version_set_prove(db->versions));
     if (recovery->report.unproven != 0 && db->options.sync_mode == KVS_SYNC_ALWAYS)
         STATUS_RETURN_IF_ERROR(prove_in_place(recovery));
     find_durable(recovery);

@@ -8,7 +8,8 @@
  *                                                         |  a step failed that cannot be repeated
  *                                                         +-------------------------------------------> stays: reads only, until it is reopened
  *
- * Crash     While it waits nothing has changed but, at most, copies in lost/ and a new manifest of the same state: the next open recovers to the same.
+ * Crash     What is shown as durable was made so where it stands (version_set_prove, log_write_again). While it waits nothing has changed but, at most, copies in lost/ and
+ *           a new manifest of the same state: the next open recovers to the same.
  * Close     Makes nothing durable that was not, and says NO_SPACE where something was not: in modes interval and os what the last process left unproven.
  * Threads   One of its own. is_on may be read anywhere; shortage belongs to the commit lock.
  * Failure   The last one is what writers are told: as NO_SPACE while there will be another try, as POISONED when there is none.

@@ -59,11 +59,13 @@ typedef struct kvs_status manifest_replay_visit(void *context, const struct mani
  *
  * records      edits that were visited
  * last_record  the number of the last one
+ * proven_end   where the last record begins, if nothing shows that it is durable; else end
  * end          where the next record would stand
  * cut_bytes    bytes beyond end that are no record: a torn tail; 0 after a clean end */
 struct manifest_replay_result {
     uint64_t records;
     uint64_t last_record;
+    uint64_t proven_end;
     uint64_t end;
     uint64_t cut_bytes;
 };
@@ -78,6 +80,11 @@ struct manifest_replay_result {
 KVS_MUST_USE struct kvs_status manifest_replay(struct io *io, struct manifest_replay_result *result, const char *folder,
                                                const struct manifest_current *current, manifest_replay_visit *visit,
                                                void *context);
+
+/* Make durable what a replay has shown, where it stands, in the place of a new manifest that there is no room for: the last edit (SYNC_MANIFEST_EDIT), and that CURRENT
+ * names this manifest (SYNC_CURRENT_DIRECTORY). Errors: IO. */
+KVS_MUST_USE struct kvs_status manifest_prove(struct io *io, const char *folder, uint64_t number,
+                                              const struct manifest_replay_result *result);
 
 /* Write a new manifest whole, in the order above, and make it current.
  *

@@ -1,6 +1,7 @@
 #include "version/manifest_current.h"
 
 #include "wal/log_reader.h"
+#include "wal/log_write_again.h"
 
 #include <inttypes.h>
 
@@ -77,6 +78,8 @@ static struct kvs_status take_record(struct replay *replay, const struct log_rec
     replay->result.records++;
     replay->result.last_record = record->number;
     replay->result.end = replay->reader.offset;
+    /* An edit is written when the one before it is synced. */
+    replay->result.proven_end = record->number > replay->current->last_record ? offset : replay->result.end;
     if (record->number == replay->current->last_record)
         replay->whole_end = replay->result.end;
     return status_ok();
@@ -109,6 +112,8 @@ static struct kvs_status judge_tail(struct replay *replay)
     uint64_t zeros;
     STATUS_RETURN_IF_ERROR(log_reader_find_zeros(&replay->reader, &zeros, replay->result.end));
     replay->result.cut_bytes = zeros - replay->result.end;
+    if (replay->result.cut_bytes > 0)
+        replay->result.proven_end = replay->result.end;
     return status_ok();
 }
 
@@ -150,7 +155,7 @@ struct kvs_status manifest_replay(struct io *io, struct manifest_replay_result *
         .io = io,
         .current = current,
         .path = path,
-        .result = {.end = FILE_HEADER_BYTES},
+        .result = {.proven_end = FILE_HEADER_BYTES, .end = FILE_HEADER_BYTES},
         .visit = visit,
         .context = context,
     };
@@ -162,4 +167,14 @@ struct kvs_status manifest_replay(struct io *io, struct manifest_replay_result *
     if (status_is_ok(status))
         *result = replay.result;
     return status;
+}
+
+struct kvs_status manifest_prove(struct io *io, const char *folder, uint64_t number,
+                                 const struct manifest_replay_result *result)
+{
+    char path[IO_PATH_BYTES];
+    STATUS_RETURN_IF_ERROR(file_name_path(path, folder, FILE_MANIFEST, number));
+    if (result->proven_end < result->end)
+        STATUS_RETURN_IF_ERROR(log_write_again(io, path, result->proven_end, result->end, SYNC_MANIFEST_EDIT));
+    return io_directory_sync(io, folder, SYNC_CURRENT_DIRECTORY);
 }

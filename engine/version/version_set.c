@@ -144,14 +144,20 @@ struct kvs_status version_set_begin(struct version_set *set, const struct manife
         manifest_numbers_raise(&set->numbers, numbers);
     STATUS_RETURN_IF_ERROR(version_set_scan_numbers(set));
     /* First, for the new manifest does not tell that the old one was torn: after a crash between the two nobody would know. */
-    if (set->cut_bytes > 0)
+    if (set->recovered.cut_bytes > 0)
         STATUS_RETURN_IF_ERROR(version_set_set_aside(set));
-    struct kvs_status status = write_new_manifest(set, &set->manifest, set->recovered_last + 1);
+    struct kvs_status status = write_new_manifest(set, &set->manifest, set->recovered.last_record + 1);
     if (status_is_ok(status))
         plan_renewal(set);
     else if (status.code == KVS_POISONED)
         mark_poisoned(set);
     return status;
+}
+
+struct kvs_status version_set_prove(struct version_set *set)
+{
+    KVS_ASSERT(set->manifest == NULL);
+    return manifest_prove(set->io, set->folder, set->recovered_number, &set->recovered);
 }
 
 struct kvs_status version_set_create(struct version_set **set, const struct version_set_options *options,
@@ -222,24 +228,22 @@ static struct kvs_status recover_state(struct version_set *set, struct version_r
                                        struct manifest_state *state)
 {
     struct manifest_current current;
-    struct manifest_replay_result result;
     bool found;
     STATUS_RETURN_IF_ERROR(manifest_current_read(set->io, &current, &found, set->folder));
     if (!found)
         return STATUS(KVS_NOT_FOUND, "there is no database in %s", set->folder);
-    STATUS_RETURN_IF_ERROR(manifest_replay(set->io, &result, set->folder, &current, visit_edit, state));
+    STATUS_RETURN_IF_ERROR(manifest_replay(set->io, &set->recovered, set->folder, &current, visit_edit, state));
     memcpy(set->uuid, current.uuid, sizeof set->uuid);
     memcpy(set->owner, state->owner, sizeof set->owner);
     set->numbers = state->numbers;
-    set->recovered_last = result.last_record;
-    set->cut_bytes = result.cut_bytes;
+    set->recovered_number = current.number;
     if (state->numbers.next_file_number > 0)
         atomic_store_explicit(&set->next_number, state->numbers.next_file_number, memory_order_relaxed);
     STATUS_RETURN_IF_ERROR(build_version(set, state));
     set->logs = state->logs;
     state->logs = (struct manifest_logs){.logs = NULL};
-    *recovery =
-        (struct version_recovery){.records = result.records, .cut_bytes = result.cut_bytes, .numbers = state->numbers};
+    *recovery = (struct version_recovery){
+        .records = set->recovered.records, .cut_bytes = set->recovered.cut_bytes, .numbers = state->numbers};
     return status_ok();
 }
 

@@ -82,6 +82,9 @@ KVS_MUST_USE struct kvs_status version_set_recover(struct version_set **set, str
  * Errors: NO_SPACE, IO, NO_MEMORY: nothing changed and it may be tried again; POISONED. */
 KVS_MUST_USE struct kvs_status version_set_begin(struct version_set *set, const struct manifest_numbers *numbers);
 
+/* In the place of version_set_begin where that has no room: make the state that was read durable, so that it may be shown. Errors: IO, and it may not be shown. */
+KVS_MUST_USE struct kvs_status version_set_prove(struct version_set *set);
+
 /* Remove what a crash left: files with our names that nothing lists. After version_set_begin; before new files are made. What cannot be removed is
  * logged and left for the next open.
  *

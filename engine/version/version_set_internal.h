@@ -20,12 +20,12 @@ struct version_set {
 
     /* Under edit_mutex.
      * manifest        NULL while the set is for reading
-     * recovered_last  the last record of the manifest that was replayed; cut_bytes what was torn off it
+     * recovered_number  of the manifest that was replayed, and what that found
      * renew_bytes     a manifest of this size is written anew */
     struct io_mutex edit_mutex;
     struct manifest *manifest;
-    uint64_t recovered_last;
-    uint64_t cut_bytes;
+    uint64_t recovered_number;
+    struct manifest_replay_result recovered;
     uint64_t renew_bytes;
 
     /* Under mutex.

@@ -23,3 +23,4 @@ kvs_test(NAME fault_memory_all COMMAND $<TARGET_FILE:fault_memory> PROGRAMS faul
 kvs_test(NAME fault_rescue SOURCES fault/fault_rescue_test.c ROOMS db)
 kvs_test(NAME fault_full_disk SOURCES fault/fault_full_disk_test.c ROOMS db)
 kvs_test(NAME fault_full_disk_sync SOURCES fault/fault_full_disk_sync_test.c ROOMS db)
+kvs_test(NAME fault_full_disk_kill SOURCES fault/fault_full_disk_kill_test.c ROOMS db)
