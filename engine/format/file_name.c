@@ -109,6 +109,16 @@ enum file_type file_name_parse(uint64_t *number, const char *name)
     return parse_tail(number, name) ? FILE_TAIL : FILE_UNKNOWN;
 }
 
+struct kvs_status file_name_check_number(uint64_t largest, const char *folder)
+{
+    if (largest <= FILE_NUMBER_MAX)
+        return status_ok();
+    return STATUS(KVS_UNSUPPORTED,
+                  "%s: a file in it, or in lost/, has number %" PRIu64 ", above any that kvstore gives: nothing was "
+                  "changed; move it away",
+                  folder, largest);
+}
+
 static struct kvs_status join_path(char path[IO_PATH_BYTES], const char *folder, const char *name)
 {
     if (folder[0] == '\0')

@@ -25,6 +25,9 @@ enum file_type {
     FILE_TYPE_COUNT
 };
 
+/* A folder with a number above this is refused by who would go on from there: it is not ours, and numbers must not come round. */
+#define FILE_NUMBER_MAX (UINT64_C(1) << 62)
+
 /* Room for every name, terminator included. */
 enum { FILE_NAME_BYTES = 64 };
 
@@ -37,6 +40,9 @@ void file_name_print(char name[FILE_NAME_BYTES], enum file_type type, uint64_t n
 /* Understand a name (no folder). number: out, 0 for types without one. Returns FILE_UNKNOWN for anything not printed by this file, with
  * *number untouched. */
 enum file_type file_name_parse(uint64_t *number, const char *name);
+
+/* UNSUPPORTED if largest, the greatest number of a file in folder, is above FILE_NUMBER_MAX. */
+KVS_MUST_USE struct kvs_status file_name_check_number(uint64_t largest, const char *folder);
 
 /* Write folder + "/" + name of the file. path: out, IO_PATH_BYTES, untouched on failure.
  *

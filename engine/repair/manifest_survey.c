@@ -160,7 +160,9 @@ static struct kvs_status scan_names(struct io *io, struct names *names, const ch
     STATUS_RETURN_IF_ERROR(file_name_path(lost, folder, FILE_LOST, 0));
     STATUS_RETURN_IF_ERROR(io_list(io, folder, note_name, names));
     struct kvs_status status = io_list(io, lost, note_lost_name, names);
-    return status.code == KVS_NOT_FOUND ? status_ok() : status;
+    if (!status_is_ok(status) && status.code != KVS_NOT_FOUND)
+        return status;
+    return file_name_check_number(names->largest, folder);
 }
 
 struct kvs_status manifest_survey(struct io *io, struct manifest_survey *survey, const char *folder,

@@ -30,7 +30,7 @@ struct manifest_survey {
 
 /* Look. survey: out, initialised also on failure; manifest_survey_fini. report: a finding for CURRENT or the manifest, if damaged.
  *
- * Errors: NOT_FOUND (nothing in the folder is a database's), UNSUPPORTED (another version's), IO, NO_MEMORY. */
+ * Errors: NOT_FOUND (nothing in the folder is a database's), UNSUPPORTED (another version's, or a file whose number is too large to go on from), IO, NO_MEMORY. */
 KVS_MUST_USE struct kvs_status manifest_survey(struct io *io, struct manifest_survey *survey, const char *folder,
                                                struct repair_report *report);
 void manifest_survey_fini(struct manifest_survey *survey);

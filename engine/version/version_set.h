@@ -79,7 +79,7 @@ KVS_MUST_USE struct kvs_status version_set_recover(struct version_set **set, str
  * temporary CURRENT) are set aside in lost/ before.
  *
  * numbers  raised to in the new manifest; may be NULL
- * Errors: NO_SPACE, IO, NO_MEMORY: nothing changed and it may be tried again; POISONED. */
+ * Errors: NO_SPACE, IO, NO_MEMORY, UNSUPPORTED (a file's number is too large to go on from): nothing changed and it may be tried again; POISONED. */
 KVS_MUST_USE struct kvs_status version_set_begin(struct version_set *set, const struct manifest_numbers *numbers);
 
 /* In the place of version_set_begin where that has no room: make the state that was read durable, so that it may be shown. Errors: IO, and it may not be shown. */

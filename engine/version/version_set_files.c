@@ -177,6 +177,7 @@ struct kvs_status version_set_scan_numbers(struct version_set *set)
     struct kvs_status status = io_list(set->io, lost, note_number, &scan);
     if (!status_is_ok(status) && status.code != KVS_NOT_FOUND)
         return status;
+    STATUS_RETURN_IF_ERROR(file_name_check_number(scan.largest, set->folder));
     uint64_t next = atomic_load_explicit(&set->next_number, memory_order_relaxed);
     if (scan.largest >= next)
         atomic_store_explicit(&set->next_number, scan.largest + 1, memory_order_relaxed);

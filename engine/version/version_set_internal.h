@@ -51,7 +51,7 @@ void version_set_take_unused(struct version_set *set, struct version_segment *se
 /* Put a file among the obsolete ones; owned by the set from now on. */
 void version_set_take_obsolete(struct version_set *set, struct version_file *file);
 
-/* Raise next_number past every number in the folder and in lost/. Errors: IO. */
+/* Raise next_number past every number in the folder and in lost/. Errors: IO, UNSUPPORTED (a number too large to go on from). */
 KVS_MUST_USE struct kvs_status version_set_scan_numbers(struct version_set *set);
 
 /* After a manifest that has lost its end: give every file that it does not list a second name in lost/, durable on return. Errors: IO, NO_SPACE,

@@ -169,6 +169,34 @@ static void version_set_dropped_log_is_deleted_after_a_later_record(void **state
 
 /* ---- Opening ---- */
 
+/* A file that only looks like ours must not make numbers start again at 0, or end the process. */
+static void version_set_number_without_a_next_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"18446744073709551615.log", "18446744073709551614.seg",
+                                        "lost/MANIFEST-18446744073709551615"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct world world;
+        struct version_recovery recovery;
+        struct io_file *file;
+        char path[64];
+        world_create(&world);
+        struct io_mem *mem = world_unmount(&world);
+        struct io *io = io_mem_as_io(mem);
+        assert_ok(io_make_directory(io, FOLDER "/lost"));
+        snprintf(path, sizeof path, FOLDER "/%s", names[i]);
+        assert_ok(io_file_open(io, &file, path, IO_OPEN_CREATE));
+        io_file_close(file);
+        world_mount(&world, mem);
+        assert_int_equal(world_open(&world, &recovery).code, KVS_UNSUPPORTED);
+        version_set_close(world.set);
+        world.set = NULL;
+        assert_ok(io_unlink(io, path));
+        assert_ok(world_open(&world, &recovery));
+        world_free(&world);
+    }
+}
+
 /* Everything that was installed is found again: segments, logs, numbers, owner; and file numbers go on. */
 static void version_set_reopened_finds_what_was_installed(void **state)
 {
@@ -582,6 +610,7 @@ int main(void)
         cmocka_unit_test(version_set_recover_of_an_empty_folder_is_not_found),
         cmocka_unit_test(version_set_grown_manifest_is_written_anew),
         cmocka_unit_test(version_set_publish_follows_the_sync),
+        cmocka_unit_test(version_set_number_without_a_next_is_refused),
         cmocka_unit_test(version_set_poisoned_deletes_nothing),
         cmocka_unit_test(version_set_power_cut_at_each_call_opens_with_what_was_acknowledged),
         cmocka_unit_test(version_set_each_call_failing_keeps_what_was_acknowledged),
