@@ -56,17 +56,7 @@ static struct kvs_status check_folder(struct io *io, bool *has_database, const c
 static struct kvs_status sync_parent(struct io *io, const char *path)
 {
     char parent[IO_PATH_BYTES];
-    snprintf(parent, sizeof parent, "%s", path);
-    size_t length = strlen(parent);
-    while (length > 1 && parent[length - 1] == '/')
-        parent[--length] = '\0';
-    char *slash = strrchr(parent, '/');
-    if (slash == NULL)
-        snprintf(parent, sizeof parent, ".");
-    else if (slash == parent)
-        parent[1] = '\0';
-    else
-        *slash = '\0';
+    STATUS_RETURN_IF_ERROR(file_name_parent_path(parent, path));
     return io_directory_sync(io, parent, SYNC_DATABASE_DIRECTORY);
 }
 

@@ -1,6 +1,7 @@
 #include "format/file_name.h"
 
 #include "base/assert.h"
+#include "base/slice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -146,4 +147,25 @@ struct kvs_status file_name_tail_path(char path[IO_PATH_BYTES], const char *fold
     char name[FILE_NAME_BYTES];
     snprintf(name, sizeof name, "lost/%06" PRIu64 ".log.%" PRIu64 ".tail", number, offset);
     return join_path(path, folder, name);
+}
+
+struct kvs_status file_name_parent_path(char path[IO_PATH_BYTES], const char *folder)
+{
+    char parent[IO_PATH_BYTES];
+    size_t size = strlen(folder);
+    while (size > 1 && folder[size - 1] == '/')
+        size--;
+    size_t name = size;
+    while (name > 0 && folder[name - 1] != '/')
+        name--;
+    bool is_relation = slice_equal(slice_of(folder + name, size - name), slice_of_text(".")) ||
+                       slice_equal(slice_of(folder + name, size - name), slice_of_text(".."));
+    if (is_relation) /* only the system knows its name */
+        return join_path(path, folder, "..");
+    while (name > 1 && folder[name - 1] == '/')
+        name--;
+    if (snprintf(parent, sizeof parent, "%.*s", (int)name, folder) >= IO_PATH_BYTES)
+        return STATUS(KVS_TOO_LARGE, "the path of a folder has %zu bytes, the limit is %d", size, IO_PATH_BYTES - 1);
+    memcpy(path, name == 0 ? "." : parent, name == 0 ? sizeof "." : name + 1);
+    return status_ok();
 }

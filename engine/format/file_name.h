@@ -50,6 +50,9 @@ KVS_MUST_USE struct kvs_status file_name_check_number(uint64_t largest, const ch
 KVS_MUST_USE struct kvs_status file_name_path(char path[IO_PATH_BYTES], const char *folder, enum file_type type,
                                               uint64_t number);
 
+/* Write the path of the folder that holds a folder, whose name is made durable there. Errors: as file_name_path. */
+KVS_MUST_USE struct kvs_status file_name_parent_path(char path[IO_PATH_BYTES], const char *folder);
+
 /* Write the path of a tail of log number that was cut at offset. Errors: as file_name_path. */
 KVS_MUST_USE struct kvs_status file_name_tail_path(char path[IO_PATH_BYTES], const char *folder, uint64_t number,
                                                    uint64_t offset);

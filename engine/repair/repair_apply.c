@@ -251,15 +251,7 @@ struct kvs_status repair_apply(struct repair *repair)
 static struct kvs_status sync_parent(struct io *io, const char *folder)
 {
     char parent[IO_PATH_BYTES];
-    snprintf(parent, sizeof parent, "%s", folder);
-    size_t length = strlen(parent);
-    while (length > 1 && parent[length - 1] == '/')
-        parent[--length] = '\0';
-    char *slash = strrchr(parent, '/');
-    if (slash == NULL)
-        snprintf(parent, sizeof parent, ".");
-    else
-        slash[slash == parent] = '\0';
+    STATUS_RETURN_IF_ERROR(file_name_parent_path(parent, folder));
     return io_directory_sync(io, parent, SYNC_DATABASE_DIRECTORY);
 }
 

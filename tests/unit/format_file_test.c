@@ -117,6 +117,24 @@ static struct file_header sample_header(void)
     return header;
 }
 
+/* The name of a new database is made durable in the folder that holds it: a sync of another one would let a power cut take all of it. */
+static void format_file_name_parent_holds_the_folder(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"db", "."},   {"/db", "/"},        {"/", "/"},    {"a/db", "a"}, {"a//db//", "a"}, {"/var/lib/db", "/var/lib"},
+        {".", "./.."}, {"a/..", "a/../.."}, {"./db", "."}, {"..db", "."},
+    };
+    char path[IO_PATH_BYTES], deep[2 * IO_PATH_BYTES];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(status_is_ok(file_name_parent_path(path, cases[i][0])));
+        assert_string_equal(path, cases[i][1]);
+    }
+    memset(deep, 'a', sizeof deep);
+    memcpy(deep + sizeof deep - 3, "/b", 3);
+    assert_int_equal(file_name_parent_path(path, deep).code, KVS_TOO_LARGE);
+}
+
 /* Databases on disk must stay readable. */
 static void format_file_header_golden(void **state)
 {
@@ -218,6 +236,7 @@ int main(void)
         cmocka_unit_test(format_file_name_foreign_is_unknown),
         cmocka_unit_test(format_file_name_tail_carries_the_number_of_its_log),
         cmocka_unit_test(format_file_name_path_too_long_is_an_error),
+        cmocka_unit_test(format_file_name_parent_holds_the_folder),
         cmocka_unit_test(format_file_header_golden),
         cmocka_unit_test(format_file_header_encoded_is_decoded_back),
         cmocka_unit_test(format_file_header_any_flipped_bit_is_refused),
