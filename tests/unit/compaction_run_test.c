@@ -3,7 +3,7 @@
 #include "version_support.h"
 
 #include "merge_support.h"
-#include "version_alloc.h"
+#include "failing_allocation.h"
 
 #include "compaction/compaction.h"
 #include "merge/merge_iterator.h"

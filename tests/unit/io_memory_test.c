@@ -1,3 +1,4 @@
+#include "failing_allocation.h"
 #include "io_test_support.h"
 
 #include "io/io_fault.h"
@@ -6,41 +7,12 @@
 #include "io/io_posix.h"
 #include "io/io_trace.h"
 
-/* The linker sends the room's allocations here (--wrap); the one whose number is countdown fails. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
 char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
-
-static long countdown; /* 0: none fails */
-
-static bool fails(void)
-{
-    return countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 char *__wrap_strdup(const char *text)
 {
-    return fails() ? NULL : __real_strdup(text);
+    return must_fail() ? NULL : __real_strdup(text);
 }
 
 /* Whether a call succeeded; the only other outcome allowed is that there was no memory. */
@@ -99,11 +71,11 @@ static void memory_each_allocation_of_a_disk_fails_cleanly(void **state)
     long failing = 0;
     bool well = false;
     while (!well) {
-        countdown = ++failing;
+        allocations_until_failure = ++failing;
         well = use_and_clone();
-        assert_true(well || countdown == 0);
+        assert_true(well || allocations_until_failure == 0);
     }
-    countdown = 0;
+    allocations_until_failure = 0;
     assert_true(failing > 30);
 }
 
@@ -113,11 +85,11 @@ static void memory_posix_open_and_lock_fail_cleanly(void **state)
     (void)state;
     struct io_file *file = NULL;
     struct io_lock *lock = NULL;
-    countdown = 1;
+    allocations_until_failure = 1;
     assert_status(io_file_open(io_posix(), &file, "/dev/null", IO_OPEN_READ), KVS_NO_MEMORY);
-    countdown = 1;
+    allocations_until_failure = 1;
     assert_status(io_lock(io_posix(), &lock, "never-made", false), KVS_NO_MEMORY);
-    countdown = 0;
+    allocations_until_failure = 0;
     assert_false(is_there(io_posix(), "never-made"));
 }
 
@@ -129,9 +101,9 @@ static void do_nothing(void *argument)
 static void start_one(void *argument)
 {
     struct io_thread thread;
-    countdown = 1;
+    allocations_until_failure = 1;
     assert_status(io_thread_start(&thread, argument, "x", do_nothing, NULL), KVS_NO_MEMORY);
-    countdown = 0;
+    allocations_until_failure = 0;
 }
 
 /* Starting the engine without memory would abort. */
@@ -144,9 +116,9 @@ static void memory_thread_start_fails_cleanly(void **state)
     io_scheduler_run(scheduler, start_one, io_mem_as_io(mem));
     io_mem_free(mem);
     io_scheduler_free(scheduler);
-    countdown = 1;
+    allocations_until_failure = 1;
     assert_null(io_scheduler_new(1));
-    countdown = 0;
+    allocations_until_failure = 0;
 }
 
 int main(void)

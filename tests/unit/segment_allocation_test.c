@@ -1,43 +1,15 @@
 /* Every allocation of the engine's own code fails once: malloc and its like are wrapped by the linker. */
+#include "failing_allocation.h"
 #include "segment_support.h"
 
 #include <errno.h>
 
-/* 0: never; else the allocation that fails, counted down. */
-static long fail_after;
-
-static bool fails_now(void)
-{
-    return fail_after > 0 && --fail_after == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return fails_now() ? NULL : __real_aligned_alloc(alignment, size);
+    return must_fail() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 static struct kvs_status walk(struct segment *segment, const struct model *model,
@@ -105,10 +77,10 @@ static void segment_any_failing_allocation_is_reported(void **state)
     for (long nth = 1;; nth++) {
         struct segment_bench bench;
         bench_init(&bench, nth % 2 == 0 ? 1 << 20 : 3000);
-        fail_after = nth;
+        allocations_until_failure = nth;
         struct kvs_status status = whole_life(&bench, &model);
-        bool has_fired = fail_after == 0;
-        fail_after = 0;
+        bool has_fired = allocations_until_failure == 0;
+        allocations_until_failure = 0;
         assert_true(status.code == KVS_OK || status.code == KVS_NO_MEMORY);
         assert_true(has_fired || status_is_ok(status));
         reported += !status_is_ok(status);

@@ -2,7 +2,7 @@
 
 #include "version_support.h"
 
-#include "version_alloc.h"
+#include "failing_allocation.h"
 
 static struct kvs_status try_install_segment(struct world *world, uint64_t *number, const char *keys)
 {

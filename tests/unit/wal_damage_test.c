@@ -1,42 +1,12 @@
 /* wal_damage_test.c -- every byte of two small logs damaged, every length, every failing allocation. */
 
+#include "failing_allocation.h"
 #include "wal_support.h"
 
 #include "format/log_header.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- Allocations that fail: the linker sends them through here ---- */
-
-static uint64_t allocations_until_failure; /* 0: none fails */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static bool must_fail(void)
-{
-    return allocations_until_failure > 0 && --allocations_until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return must_fail() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return must_fail() ? NULL : __real_realloc(memory, size);
-}
 
 /* ---- The logs ---- */
 

@@ -1,6 +1,7 @@
-/* version_alloc.h -- the Nth allocation from now fails. For one source of a test that is linked with --wrap=malloc and so on. */
-#ifndef KVS_TESTS_VERSION_ALLOC_H
-#define KVS_TESTS_VERSION_ALLOC_H
+/* failing_allocation.h -- the Nth allocation from now fails. For one source of a test that is linked with --wrap=malloc, calloc and realloc; another
+ * function that allocates is wrapped by that source with must_fail. */
+#ifndef KVS_TESTS_FAILING_ALLOCATION_H
+#define KVS_TESTS_FAILING_ALLOCATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
