@@ -1,7 +1,7 @@
 #include "io/io_fiber.h"
 
 #include "base/assert.h"
-#include "io/io_seed.h"
+#include "io/io_fiber_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,53 +43,10 @@ enum {
     /* Only touched pages cost memory, so the room is for the frames of sanitizer builds. */
     STACK_BYTES = 1024 * 1024,
     GUARD_BYTES = 4096,
-    NAME_BYTES = 16,
     STEP_NS_LIMIT = 1000,
     WEIGHT_SHIFT_LIMIT = 5,
-    SPURIOUS_ONE_IN = 64,
     NAP_ONE_IN = 128,
     NAP_NS_LIMIT = 1000000
-};
-
-/* ready --wait--> waiting --wake or deadline--> ready --return--> ended. The running fiber is ready. */
-enum fiber_state { FIBER_READY, FIBER_WAITING, FIBER_ENDED };
-
-struct io_fiber {
-    struct io_scheduler *scheduler;
-    struct io_fiber *next; /* in scheduler->fibers, oldest first */
-    enum fiber_state state;
-    uint64_t weight; /* its chance against the other ready ones */
-
-    /* While waiting. */
-    struct io_fiber **list; /* the list it waits in, NULL for a sleep */
-    struct io_fiber *next_waiter;
-    uint64_t deadline_ns;
-    bool timed_out;
-    const char *waits_for;
-    const struct io_fiber *waits_for_fiber; /* who holds the mutex or is to end, NULL for others */
-
-    struct io_fiber *joiners; /* waiting for this one's end */
-    void (*body)(void *argument);
-    void *argument;
-    char name[NAME_BYTES];
-
-    ucontext_t context;
-    void *mapping;      /* guard page and stack; NULL for "main", which runs on its caller's stack */
-    const void *bottom; /* of the stack, as far as known */
-    size_t stack_bytes;
-    void *fake_stack; /* AddressSanitizer's, while another fiber runs */
-    void *tsan_fiber; /* ThreadSanitizer's handle */
-};
-
-struct io_scheduler {
-    struct io_seed seed;
-    uint64_t now_ns;
-    uint64_t fingerprint;
-    uint64_t stay_one_in; /* a running fiber that could go on is asked to yield one time in so many */
-    uint64_t nap_one_in;  /* and to sleep, as a thread that the machine has set aside; 0: never */
-    struct io_fiber *fibers;
-    struct io_fiber *current; /* NULL outside io_scheduler_run */
-    struct io_fiber *came_from;
 };
 
 struct io_scheduler *io_scheduler_new(uint64_t seed)
@@ -199,17 +156,17 @@ static void leave_list(struct io_fiber *fiber)
     fiber->list = NULL;
 }
 
-static void wake(struct io_fiber *fiber, bool timed_out)
+void fiber_wake(struct io_fiber *fiber, bool timed_out)
 {
     leave_list(fiber);
     fiber->timed_out = timed_out;
     fiber_move(fiber, FIBER_READY);
 }
 
-static void wake_all(struct io_fiber **list)
+void fiber_wake_all(struct io_fiber **list)
 {
     while (*list != NULL)
-        wake(*list, false);
+        fiber_wake(*list, false);
 }
 
 /* Wake whoever's deadline has come; returns the sum of the ready fibers' weights and the next deadline. */
@@ -218,7 +175,7 @@ static uint64_t survey(struct io_scheduler *scheduler, uint64_t *next_deadline_n
     uint64_t weights = 0, next = IO_NO_DEADLINE;
     for (struct io_fiber *fiber = scheduler->fibers; fiber != NULL; fiber = fiber->next) {
         if (fiber->state == FIBER_WAITING && fiber->deadline_ns <= scheduler->now_ns)
-            wake(fiber, true);
+            fiber_wake(fiber, true);
         if (fiber->state == FIBER_READY)
             weights += fiber->weight;
         else if (fiber->state == FIBER_WAITING && fiber->deadline_ns < next)
@@ -265,9 +222,8 @@ static void switch_away(struct io_scheduler *scheduler)
     announce_arrival(self);
 }
 
-/* Wait in a list (NULL: nobody wakes) until woken, true, or until the deadline, false. */
-static bool wait_in(struct io_scheduler *scheduler, struct io_fiber **list, uint64_t deadline_ns, const char *what,
-                    const struct io_fiber *other)
+bool fiber_wait_in(struct io_scheduler *scheduler, struct io_fiber **list, uint64_t deadline_ns, const char *what,
+                   const struct io_fiber *other)
 {
     struct io_fiber *self = scheduler->current;
     KVS_ASSERT(self != NULL);
@@ -291,8 +247,8 @@ void io_scheduler_yield(struct io_scheduler *scheduler)
         return;
     scheduler->now_ns += 1 + io_seed_below(&scheduler->seed, STEP_NS_LIMIT);
     if (scheduler->nap_one_in != 0 && io_seed_below(&scheduler->seed, scheduler->nap_one_in) == 0)
-        wait_in(scheduler, NULL, scheduler->now_ns + io_seed_below(&scheduler->seed, NAP_NS_LIMIT), "the processor",
-                NULL);
+        fiber_wait_in(scheduler, NULL, scheduler->now_ns + io_seed_below(&scheduler->seed, NAP_NS_LIMIT),
+                      "the processor", NULL);
     else if (io_seed_below(&scheduler->seed, scheduler->stay_one_in) == 0)
         switch_away(scheduler);
 }
@@ -302,7 +258,7 @@ static void fiber_main(unsigned high, unsigned low)
     struct io_fiber *self = (struct io_fiber *)((uintptr_t)high << 32 | low);
     announce_arrival(self);
     self->body(self->argument);
-    wake_all(&self->joiners);
+    fiber_wake_all(&self->joiners);
     fiber_move(self, FIBER_ENDED);
     switch_away(self->scheduler);
     KVS_ASSERT(!"an ended fiber ran");
@@ -389,7 +345,7 @@ void io_fiber_join(struct io_thread *thread)
     struct io_fiber *fiber = thread->fiber;
     io_scheduler_yield(scheduler);
     if (fiber->state != FIBER_ENDED)
-        wait_in(scheduler, &fiber->joiners, IO_NO_DEADLINE, "the end of ", fiber);
+        fiber_wait_in(scheduler, &fiber->joiners, IO_NO_DEADLINE, "the end of ", fiber);
     KVS_ASSERT(fiber->state == FIBER_ENDED);
     remove_fiber(scheduler, fiber);
     announce_death(fiber);
@@ -414,68 +370,4 @@ void io_scheduler_run(struct io_scheduler *scheduler, void (*body)(void *argumen
     }
     scheduler->current = NULL;
     scheduler->came_from = NULL;
-}
-
-static void take_mutex(struct io_mutex *mutex)
-{
-    struct io_scheduler *scheduler = mutex->scheduler;
-    KVS_ASSERT(scheduler->current != NULL && mutex->owner != scheduler->current);
-    while (mutex->owner != NULL)
-        wait_in(scheduler, &mutex->waiters, IO_NO_DEADLINE, "a mutex held by ", mutex->owner);
-    mutex->owner = scheduler->current;
-}
-
-void io_fiber_mutex_lock(struct io_mutex *mutex)
-{
-    io_scheduler_yield(mutex->scheduler);
-    take_mutex(mutex);
-}
-
-/* All waiters try again: whoever the scheduler picks first gets it, as where threads race. */
-void io_fiber_mutex_unlock(struct io_mutex *mutex)
-{
-    KVS_ASSERT(mutex->owner != NULL && mutex->owner == mutex->scheduler->current);
-    mutex->owner = NULL;
-    wake_all(&mutex->waiters);
-}
-
-bool io_fiber_condition_wait(struct io_condition *condition, struct io_mutex *mutex, uint64_t deadline_ns)
-{
-    struct io_scheduler *scheduler = condition->scheduler;
-    bool woken = true;
-    io_fiber_mutex_unlock(mutex);
-    if (io_seed_below(&scheduler->seed, SPURIOUS_ONE_IN) == 0)
-        io_scheduler_yield(scheduler);
-    else
-        woken = wait_in(scheduler, &condition->waiters, deadline_ns, "a condition", NULL);
-    take_mutex(mutex);
-    return woken;
-}
-
-/* One of the waiters, of which there is one at least. */
-static struct io_fiber *random_waiter(struct io_condition *condition)
-{
-    uint64_t count = 0;
-    struct io_fiber *chosen = condition->waiters;
-    for (struct io_fiber *fiber = chosen; fiber != NULL; fiber = fiber->next_waiter) {
-        if (io_seed_below(&condition->scheduler->seed, ++count) == 0)
-            chosen = fiber;
-    }
-    return chosen;
-}
-
-void io_fiber_condition_wake(struct io_condition *condition, bool all)
-{
-    if (condition->waiters == NULL)
-        return;
-    if (all)
-        wake_all(&condition->waiters);
-    else
-        wake(random_waiter(condition), false);
-}
-
-void io_fiber_sleep_until(struct io_scheduler *scheduler, uint64_t deadline_ns)
-{
-    if (deadline_ns > scheduler->now_ns)
-        wait_in(scheduler, NULL, deadline_ns, "the clock", NULL);
 }
