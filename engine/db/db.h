@@ -1,7 +1,8 @@
 /* db.h -- the database: what kvs_open puts together.
  *
  * Role      One struct that names the parts; each part's rules are in its own header. Simulations and tools open it through db_open with an io of their own.
- * Threads   Six threads of its own: the log writer and syncer (commit.h); upkeep, flush and two for compaction (workers.h).
+ * Threads   Seven threads of its own: the log writer and syncer (commit.h); upkeep, flush, janitor and two for compaction (workers.h). Where it was opened without
+ *           room, one that looks for it (waiting.h), until there is some.
  * Locks     In this order, none held across I/O but the first:
  *             1. version_set's edit mutex    one manifest edit at a time, with its sync (taken by installs only)
  *             2. workers.pick_lock           picking a compaction; never held across I/O

@@ -40,7 +40,7 @@ void io_mutex_fini(struct io_mutex *mutex);
 void io_condition_init(struct io_condition *condition, struct io *io);
 void io_condition_fini(struct io_condition *condition);
 
-/* The simulated halves; see io_fiber.c. */
+/* The simulated halves; see io_fiber.h. */
 void io_fiber_mutex_lock(struct io_mutex *mutex);
 void io_fiber_mutex_unlock(struct io_mutex *mutex);
 

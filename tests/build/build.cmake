@@ -16,6 +16,7 @@ file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/rooms.txt CONTENT "${lines}")
 kvs_test(NAME build_layering
     COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/build/layering.sh ${CMAKE_C_COMPILER} ${CMAKE_CURRENT_BINARY_DIR}/rooms.txt)
 kvs_test(NAME build_style COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/build/style_test.sh)
+kvs_test(NAME build_map COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/build/map_test.sh)
 
 kvs_test(NAME example_hello SOURCES ${PROJECT_SOURCE_DIR}/engine/examples/hello.c ROOMS kvstore
     PROPERTIES PASS_REGULAR_EXPRESSION "^GET hello: world\ndeleted hello\nhello not found after deletion\n$")
