@@ -84,7 +84,9 @@ struct kvs_status install_result(struct kvs_db *db, struct version_edit *edit, u
                                                     : version_set_install(db->versions, edit, publish, &install);
     if (!status_is_ok(status) && status.code != KVS_POISONED)
         version_edit_discard(edit);
-    if (!status_is_ok(status) && status.code != KVS_NO_SPACE && status.code != KVS_NO_MEMORY)
+    /* An IO is one of before the edit, as when the manifest could not be extended: the caller decides how often that is tried. */
+    bool has_changed_nothing = status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY || status.code == KVS_IO;
+    if (!status_is_ok(status) && !has_changed_nothing)
         commit_poison(&db->commit, status);
     view_unref(install.view);
     free_tables(install.freed);

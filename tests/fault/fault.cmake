@@ -21,6 +21,7 @@ kvs_test(NAME fault_io_all COMMAND $<TARGET_FILE:fault_io> --all --table PROGRAM
 kvs_test(NAME fault_memory COMMAND $<TARGET_FILE:fault_memory> --every ${fault_memory_every} PROGRAMS fault_memory LABELS sim)
 kvs_test(NAME fault_memory_all COMMAND $<TARGET_FILE:fault_memory> PROGRAMS fault_memory LABELS sim slow)
 kvs_test(NAME fault_rescue SOURCES fault/fault_rescue_test.c ROOMS db)
+kvs_test(NAME fault_manifest SOURCES fault/fault_manifest_test.c ROOMS db)
 kvs_test(NAME fault_full_disk SOURCES fault/fault_full_disk_test.c ROOMS db)
 kvs_test(NAME fault_full_disk_sync SOURCES fault/fault_full_disk_sync_test.c ROOMS db)
 kvs_test(NAME fault_full_disk_kill SOURCES fault/fault_full_disk_kill_test.c ROOMS db)
