@@ -62,7 +62,7 @@ enum sim_trouble { TROUBLE_NONE, TROUBLE_SLOW, TROUBLE_FAULT };
  * generation   from 0
  * trouble      of this generation
  * full         the disk is full, or was a moment ago: writes may be refused
- * was_full     it was so in this generation
+ * room_ns      when that was last over in this generation
  * is_adopted   the state that recovery found was checked and is where history goes on: what is promised from now on counts
  * changed_ns   when a write or sync last succeeded
  * poisoned     a write was refused because of an earlier failure: none that begins later may succeed
@@ -89,7 +89,8 @@ struct sim {
     uint64_t generation;
     uint64_t operations;
     enum sim_trouble trouble;
-    bool full, was_full, is_adopted, poisoned;
+    bool full, is_adopted, poisoned;
+    uint64_t room_ns;
     uint64_t changed_ns;
     uint64_t latest_published;
     uint64_t pending_callbacks;
@@ -136,8 +137,9 @@ bool sim_may_fail(const struct sim *sim);
 /* The published number, checked never to go back. */
 uint64_t sim_published(struct sim *sim);
 
-/* Fail unless status is OK or the generation explains its failure. what: for the report. Returns whether it is OK. Reads fail only when the power is gone. */
-bool sim_accept(struct sim *sim, const char *who, const char *what, struct kvs_status status);
+/* Fail unless status is OK or the generation explains its failure, NO_SPACE by a disk that was full at some time since begun_ns. what: for the report. Returns whether it is
+ * OK. Reads fail only when the power is gone. */
+bool sim_accept(struct sim *sim, const char *who, const char *what, uint64_t begun_ns, struct kvs_status status);
 bool sim_accept_read(struct sim *sim, const char *who, const char *what, struct kvs_status status);
 
 /* Bodies of fibers; argument is a sim_user. */

@@ -5,21 +5,22 @@
 
 #include <string.h>
 
-/* After room has come back, writes may be refused for so long at most. */
+/* After room has come back, writes may be refused for so long at most: until it is noticed and, where syncs are slow, until what had no room is done. */
 #define FULL_GRACE_NS UINT64_C(1000000000)
+#define FULL_SLOW_GRACE_NS UINT64_C(15000000000)
 
-static void note(struct sim_user *user, const char *what, struct kvs_status status)
+static void note(struct sim_user *user, const char *what, uint64_t begun_ns, struct kvs_status status)
 {
     sim_note(user->sim, "%s %s -> %s", user->name, what, status_code_name(status.code));
-    (void)sim_accept(user->sim, user->name, what, status);
+    (void)sim_accept(user->sim, user->name, what, begun_ns, status);
 }
 
 static void flush(struct sim_user *user)
 {
     struct sim *sim = user->sim;
-    uint64_t sequence = kvs_applied_sequence(sim->db);
+    uint64_t sequence = kvs_applied_sequence(sim->db), begun_ns = sim_now_ns(sim);
     struct kvs_status status = kvs_flush(sim->db);
-    note(user, "flush", status);
+    note(user, "flush", begun_ns, status);
     if (kvs_ok(status))
         oracle_acknowledge(sim, sequence, true);
 }
@@ -27,9 +28,9 @@ static void flush(struct sim_user *user)
 static void compact(struct sim_user *user)
 {
     struct sim *sim = user->sim;
-    uint64_t sequence = kvs_applied_sequence(sim->db);
+    uint64_t sequence = kvs_applied_sequence(sim->db), begun_ns = sim_now_ns(sim);
     struct kvs_status status = kvs_compact(sim->db);
-    note(user, "compact", status);
+    note(user, "compact", begun_ns, status);
     if (kvs_ok(status))
         oracle_acknowledge(sim, sequence, true);
 }
@@ -45,18 +46,19 @@ static void look_at_stats(struct sim_user *user)
         oracle_acknowledge(
             sim, stats.durable_sequence < stats.published_sequence ? stats.durable_sequence : stats.published_sequence,
             true);
-    note(user, "property", kvs_property(sim->db, text, sizeof text, "levels"));
+    note(user, "property", sim_now_ns(sim), kvs_property(sim->db, text, sizeof text, "levels"));
 }
 
 static void open_twice(struct sim_user *user)
 {
     struct sim *sim = user->sim;
     struct kvs_db *second;
+    uint64_t begun_ns = sim_now_ns(sim);
     struct kvs_status status = db_open(&second, sim->io, SIM_FOLDER, &sim->options);
     if (kvs_ok(status))
         sim_fail(sim, "%s: the database could be opened twice", user->name);
     if (status.code != KVS_LOCKED)
-        (void)sim_accept(sim, user->name, "second open", status);
+        (void)sim_accept(sim, user->name, "second open", begun_ns, status);
 }
 
 /* Leave room for a few pages, for a while. */
@@ -64,10 +66,10 @@ static void fill_disk(struct sim_user *user)
 {
     struct sim *sim = user->sim;
     uint64_t free_bytes, rest = sim_below(&user->random, 24) * 4096;
-    if (!sim_accept(sim, user->name, "free_space", io_free_space(io_mem_as_io(sim->mem), &free_bytes, "/")))
+    struct kvs_status status = io_free_space(io_mem_as_io(sim->mem), &free_bytes, "/");
+    if (!sim_accept(sim, user->name, "free_space", sim_now_ns(sim), status))
         return;
     sim->full = true;
-    sim->was_full = true;
     io_mem_set_capacity(sim->mem, SIM_DISK_BYTES - free_bytes + rest);
     sim_note(sim, "%s disk full, but for %llu bytes", user->name, (unsigned long long)rest);
     sim_sleep(sim, sim_below(&user->random, 600000000));
@@ -75,8 +77,9 @@ static void fill_disk(struct sim_user *user)
         return;
     io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
     sim_note(sim, "%s disk has room", user->name);
-    sim_sleep(sim, FULL_GRACE_NS);
+    sim_sleep(sim, sim->trouble == TROUBLE_SLOW ? FULL_SLOW_GRACE_NS : FULL_GRACE_NS);
     sim->full = false;
+    sim->room_ns = sim_now_ns(sim);
 }
 
 static void take_care(struct sim_user *user)
@@ -91,7 +94,7 @@ static void take_care(struct sim_user *user)
         compact(user);
         break;
     case 7:
-        note(user, "verify", kvs_verify(sim->db, NULL, NULL));
+        note(user, "verify", sim_now_ns(sim), kvs_verify(sim->db, NULL, NULL));
         break;
     case 8:
         open_twice(user);

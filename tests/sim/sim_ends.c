@@ -10,7 +10,8 @@ static void note_cut(struct sim *sim)
     oracle->acknowledged = oracle->kill_floor;
     oracle->interval_ns = (uint64_t)sim->options.sync_interval_ms * 1000000;
     oracle->crash_ns = sim->changed_ns;
-    oracle->may_be_late = sim->trouble != TROUBLE_NONE || sim->was_full;
+    oracle->may_be_late = sim->trouble != TROUBLE_NONE || sim->full;
+    oracle->room_ns = sim->room_ns;
     /* Where the power went before the state was checked, how old its records are is not known. */
     oracle->check_interval = sim->options.sync_mode == KVS_SYNC_INTERVAL && sim->is_adopted;
 }

@@ -29,6 +29,7 @@ static const char help[] =
     "  --shrink         the first seed fails: look for a shorter run that fails too, and print it\n"
     "  --no-shrink      do not do so by itself after a failure\n"
     "  --exhaustive N   instead of rounds: every workload of up to N operations, every crash point, every subset of what was not synced\n"
+    "  --crash-again    with it: a second crash at each call of each recovery\n"
     "  --jobs N         so many processes, 1 to 64 (1)\n";
 
 enum { JOBS_MAX = 64 };
@@ -50,6 +51,7 @@ enum option_number {
     NO_SHRINK,
     JOBS,
     EXHAUSTIVE,
+    CRASH_AGAIN,
     HELP
 };
 
@@ -70,6 +72,7 @@ static const struct option options[] = {
     {"no-shrink", no_argument, NULL, NO_SHRINK},
     {"jobs", required_argument, NULL, JOBS},
     {"exhaustive", required_argument, NULL, EXHAUSTIVE},
+    {"crash-again", no_argument, NULL, CRASH_AGAIN},
     {"help", no_argument, NULL, HELP},
     {0},
 };
@@ -78,7 +81,7 @@ struct command {
     struct sim_config config;
     uint64_t seconds;
     uint64_t jobs, exhaustive;
-    bool shrink, no_shrink;
+    bool shrink, no_shrink, crash_again;
 };
 
 static uint64_t number_of(const char *text)
@@ -87,6 +90,16 @@ static uint64_t number_of(const char *text)
     unsigned long long number = strtoull(text, &end, 10);
     if (*text == '\0' || *end != '\0') {
         fprintf(stderr, "kvstore_sim: %s is not a number\n", text);
+        exit(2);
+    }
+    return number;
+}
+
+static uint64_t number_up_to(const char *text, const char *option, uint64_t most)
+{
+    uint64_t number = number_of(text);
+    if (number < 1 || number > most) {
+        fprintf(stderr, "kvstore_sim: %s is 1 to %llu\n", option, (unsigned long long)most);
         exit(2);
     }
     return number;
@@ -147,21 +160,16 @@ static void read_command(struct command *command, int argc, char **argv)
             command->shrink = true;
             break;
         case EXHAUSTIVE:
-            command->exhaustive = number_of(optarg);
-            if (command->exhaustive < 1 || command->exhaustive > 4) {
-                fputs("kvstore_sim: --exhaustive is 1 to 4\n", stderr);
-                exit(2);
-            }
+            command->exhaustive = number_up_to(optarg, "--exhaustive", 4);
+            break;
+        case CRASH_AGAIN:
+            command->crash_again = true;
             break;
         case NO_SHRINK:
             command->no_shrink = true;
             break;
         case JOBS:
-            command->jobs = number_of(optarg);
-            if (command->jobs < 1 || command->jobs > JOBS_MAX) {
-                fprintf(stderr, "kvstore_sim: --jobs is 1 to %d\n", JOBS_MAX);
-                exit(2);
-            }
+            command->jobs = number_up_to(optarg, "--jobs", JOBS_MAX);
             break;
         case HELP:
             fputs(help, stdout);
@@ -268,7 +276,7 @@ int main(int argc, char **argv)
     struct progress progress = {0};
     read_command(&command, argc, argv);
     if (command.exhaustive != 0) {
-        sim_exhaust(command.exhaustive, command.config.drop_sync);
+        sim_exhaust(command.exhaustive, command.config.drop_sync, command.crash_again);
         return 0;
     }
     if (command.shrink)

@@ -177,7 +177,8 @@ void oracle_check_interval_loss(struct sim *sim, size_t kept)
                  "a power cut lost %llu, written %llu ns before the acknowledged %llu began; the interval is %llu ns",
                  (number)oldest->first, (number)(newest->begun_ns - oldest->seen_ns), (number)newest->first,
                  (number)oracle->interval_ns);
-    if (!oracle->may_be_late && oracle->crash_ns > oldest->seen_ns + 2 * oracle->interval_ns + LATE_NS)
+    if (!oracle->may_be_late && oldest->seen_ns >= oracle->room_ns &&
+        oracle->crash_ns > oldest->seen_ns + 2 * oracle->interval_ns + LATE_NS)
         sim_fail(sim, "a power cut lost %llu, which had been written %llu ns before; the interval is %llu ns",
                  (number)oldest->first, (number)(oracle->crash_ns - oldest->seen_ns), (number)oracle->interval_ns);
 }

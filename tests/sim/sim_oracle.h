@@ -38,14 +38,15 @@ struct observation {
 /* next_first  the sequence number that the next new batch must have
  * kill_floor, power_floor   everything up to here must survive
  * check_interval  the last crash was a power cut in mode interval: what it may take back is bounded by crash_ns and interval_ns
- * may_be_late     syncs were failing or slow, so that only the bound for writers holds */
+ * may_be_late     syncs were failing or slow, or the disk is full, so that only the bound for writers holds
+ * room_ns         the disk was full before that: as late was the sync of what is older */
 struct oracle {
     struct model model;
     struct intent *intents;
     uint64_t next_first;
     uint64_t kill_floor, power_floor;
     bool check_interval, may_be_late;
-    uint64_t crash_ns, interval_ns, acknowledged;
+    uint64_t crash_ns, interval_ns, room_ns, acknowledged;
     struct observation *observations;
     size_t observation_count, observation_capacity;
 };

@@ -230,7 +230,7 @@ static void turn_over_snapshot(struct reader *reader)
     kvs_snapshot_free(*slot);
     *slot = NULL;
     uint64_t from = sim_published(sim);
-    if (!sim_accept(sim, reader->user->name, "snapshot", kvs_snapshot_new(slot, sim->db)))
+    if (!sim_accept(sim, reader->user->name, "snapshot", sim_now_ns(sim), kvs_snapshot_new(slot, sim->db)))
         return;
     uint64_t at = kvs_snapshot_sequence(*slot);
     if (at < from || at > sim_published(sim))

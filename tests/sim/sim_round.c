@@ -46,12 +46,12 @@ uint64_t sim_published(struct sim *sim)
     return published;
 }
 
-bool sim_accept(struct sim *sim, const char *who, const char *what, struct kvs_status status)
+bool sim_accept(struct sim *sim, const char *who, const char *what, uint64_t begun_ns, struct kvs_status status)
 {
     if (kvs_ok(status))
         return true;
-    /* What a flush met is told until it has been tried again. */
-    bool explained = sim_may_fail(sim) || (status.code == KVS_NO_SPACE && (sim->full || sim->was_full));
+    bool was_full = sim->full || begun_ns < sim->room_ns;
+    bool explained = sim_may_fail(sim) || (status.code == KVS_NO_SPACE && was_full);
     if (!explained || status.code == KVS_CORRUPT)
         sim_fail(sim, "%s: %s failed: %s: %s (%s:%u)", who, what, status_code_name(status.code),
                  kvs_status_text(status), status.file, status.line);
@@ -114,12 +114,13 @@ static bool open_database(struct sim *sim)
 {
     sim->poisoned = sim->is_adopted = false;
     sim->latest_published = 0;
+    uint64_t begun_ns = sim_now_ns(sim);
     struct kvs_status status = db_open(&sim->db, sim->io, SIM_FOLDER, &sim->options);
     sim_note(sim, "open: memtable %llu, block %u, segment %llu, level %llu, mode %d, interval %u -> %s",
              (unsigned long long)sim->options.memtable_bytes, sim->options.block_bytes,
              (unsigned long long)sim->options.segment_bytes, (unsigned long long)sim->options.level_base_bytes,
              (int)sim->options.sync_mode, sim->options.sync_interval_ms, status_code_name(status.code));
-    if (!sim_accept(sim, "main", "open", status)) {
+    if (!sim_accept(sim, "main", "open", begun_ns, status)) {
         sim->db = NULL;
         return false;
     }
@@ -176,10 +177,10 @@ static bool close_database(struct sim *sim)
 {
     note_promises(sim);
     bool may_fail = sim_may_fail(sim);
-    uint64_t applied = kvs_applied_sequence(sim->db);
+    uint64_t applied = kvs_applied_sequence(sim->db), begun_ns = sim_now_ns(sim);
     struct kvs_status status = kvs_close(sim->db);
     sim_note(sim, "close -> %s", status_code_name(status.code));
-    bool is_clean = sim_accept(sim, "main", "close", status);
+    bool is_clean = sim_accept(sim, "main", "close", begun_ns, status);
     if (status.code == KVS_BUSY)
         sim_fail(sim, "close: %s", kvs_status_text(status));
     if (sim->pending_callbacks != 0)
@@ -223,29 +224,40 @@ static void run_users(struct sim *sim)
         io_thread_join(&users[--count].thread);
 }
 
+/* A shortage that is over is not told any more. */
+static void check_health(struct sim *sim)
+{
+    struct kvs_stats stats;
+    kvs_stats(sim->db, &stats);
+    if (stats.health == KVS_NO_SPACE && !sim_may_fail(sim))
+        sim_fail(sim, "the disk has room, and the health check says that it has none");
+}
+
 /* Whatever was full or slow, a write succeeds in the end. */
 static void write_at_last(struct sim *sim)
 {
     struct model_change change = {0, sim_data_new_value(&sim->data)};
     struct kvs_slice value = sim_data_make_value(&sim->data, change.value);
     struct intent *intent = oracle_intend(sim, &change, 1);
+    uint64_t begun_ns = sim_now_ns(sim);
     struct kvs_status status = kvs_put(sim->db, sim->data.keys[0], value, NULL);
     sim_note(sim, "main put 0 = %u -> %s, %llu", change.value, status_code_name(status.code),
              (unsigned long long)intent->last);
-    if (sim_accept(sim, "main", "put", status))
+    if (sim_accept(sim, "main", "put", begun_ns, status))
         oracle_acknowledge(sim, intent->last, false);
     if (kvs_ok(status) || status.code == KVS_UNKNOWN)
         oracle_release(intent, kvs_ok(status));
     else
         oracle_refuse(sim, intent);
     free((void *)(uintptr_t)value.data);
+    check_health(sim);
 }
 
 static void work(struct sim *sim, uint64_t required)
 {
     if (!sim_check_state(sim, required, true))
         return;
-    if (sim_one_in(&sim->random, 6) && sim->trouble == TROUBLE_NONE && !sim->was_full && !sim_check_folder(sim))
+    if (sim_one_in(&sim->random, 6) && sim->trouble == TROUBLE_NONE && !sim->full && !sim_check_folder(sim))
         return;
     if (sim_one_in(&sim->random, 6))
         (void)sim_accept_read(sim, "main", "verify", kvs_verify(sim->db, NULL, NULL));
@@ -266,20 +278,20 @@ static enum ending run_generation(struct sim *sim, bool *was_open)
 {
     uint64_t required = sim->oracle.kill_floor;
     sim->operations = sim->config->operations != 0 ? sim->config->operations : 3 + sim_below(&sim->random, 24);
-    sim->was_full = false;
+    sim->room_ns = 0;
     sim->changed_ns = sim_now_ns(sim);
     sim->options = sim_draw_options(sim);
     sim_io_up(sim);
     sim_draw_trouble(sim);
     sim_draw_crash(sim);
-    bool is_clean = false;
+    bool is_clean = false, was_waiting = false;
     *was_open = open_and_look(sim);
     if (*was_open) {
-        sim->was_full = waiting_is_on(&sim->db->waiting); /* the disk that the generation before had filled */
         work(sim, required);
+        was_waiting = waiting_is_on(&sim->db->waiting);
         is_clean = close_database(sim);
     }
-    if (is_clean && sim->trouble == TROUBLE_NONE && !sim->was_full && !sim_has_crashed(sim))
+    if (is_clean && sim->trouble == TROUBLE_NONE && !was_waiting && !sim_has_crashed(sim))
         look_for_litter(sim);
     oracle_end_generation(sim);
     bool has_crashed = sim_has_crashed(sim);

@@ -15,6 +15,7 @@ struct work {
     size_t count;
     struct kvs_batch *batch;
     struct intent *intent;
+    uint64_t begun_ns;
 };
 
 /* Waiting for a callback. waiter: a fiber waits and frees it; else the callback does. */
@@ -23,7 +24,7 @@ struct wait {
     struct io_mutex mutex;
     struct io_condition condition;
     bool is_done, has_waiter;
-    uint64_t sequence;
+    uint64_t sequence, begun_ns;
     enum kvs_level level;
 };
 
@@ -33,6 +34,7 @@ static struct wait *wait_new(struct sim *sim, bool has_waiter)
     KVS_ASSERT(wait != NULL);
     wait->sim = sim;
     wait->has_waiter = has_waiter;
+    wait->begun_ns = sim_now_ns(sim);
     io_mutex_init(&wait->mutex, sim->io);
     io_condition_init(&wait->condition, sim->io);
     sim->pending_callbacks++;
@@ -93,7 +95,7 @@ static size_t draw_count(struct sim_user *user)
 static void draw_work(struct sim_user *user, struct work *work)
 {
     struct sim *sim = user->sim;
-    *work = (struct work){.count = draw_count(user)};
+    *work = (struct work){.count = draw_count(user), .begun_ns = sim_now_ns(sim)};
     for (size_t i = 0; i < work->count; i++) {
         uint32_t value = SIM_ABSENT;
         if (!sim_one_in(&user->random, 4))
@@ -153,7 +155,7 @@ static void settle_write(struct sim_user *user, struct work *work, struct kvs_st
     sim_note(sim, "%s write of %zu, first key %u = %u%s -> %s, %llu to %llu", user->name, work->count,
              work->changes[0].key, work->changes[0].value, sync ? ", sync" : "", status_code_name(status.code),
              (unsigned long long)work->intent->first, (unsigned long long)work->intent->last);
-    if (sim_accept(sim, user->name, "write", status)) {
+    if (sim_accept(sim, user->name, "write", work->begun_ns, status)) {
         if (was_poisoned)
             sim_fail(sim, "%s: a write was acknowledged after an earlier one had been refused for good", user->name);
         if (work->intent->first == 0)
@@ -204,7 +206,7 @@ static void note_synced(void *context, struct kvs_status status)
 {
     struct wait *wait = context;
     struct sim *sim = wait->sim;
-    if (sim_accept(sim, "callback", "sync", status)) {
+    if (sim_accept(sim, "callback", "sync", wait->begun_ns, status)) {
         if (sim_published(sim) < wait->sequence)
             sim_fail(sim, "a callback says that %llu is published, which it is not",
                      (unsigned long long)wait->sequence);
@@ -258,6 +260,7 @@ static size_t apply_all(struct sim_user *user, uint64_t *sequence, struct work *
         batches[i] = works[i].batch;
     for (size_t done = 0;;) {
         bool was_poisoned = sim->poisoned;
+        uint64_t begun_ns = sim_now_ns(sim);
         size_t applied = 0;
         struct wait *ready = wait_new(sim, true);
         struct kvs_status status =
@@ -274,7 +277,7 @@ static size_t apply_all(struct sim_user *user, uint64_t *sequence, struct work *
             sim_fail(sim, "%s: kvs_apply was not BUSY and called ready", user->name);
         sim->pending_callbacks--;
         wait_free(ready);
-        if (sim_accept(sim, user->name, "apply", status) && was_poisoned)
+        if (sim_accept(sim, user->name, "apply", begun_ns, status) && was_poisoned)
             sim_fail(sim, "%s: a batch was applied after an earlier one had been refused for good", user->name);
         return done;
     }
@@ -315,10 +318,11 @@ static void sync_all(struct sim_user *user)
 {
     struct sim *sim = user->sim;
     uint64_t sequence = kvs_applied_sequence(sim->db);
+    uint64_t begun_ns = sim_now_ns(sim);
     bool was_waiting = waiting_is_on(&sim->db->waiting);
     struct kvs_status status = kvs_sync(sim->db);
     sim_note(sim, "%s sync up to %llu -> %s", user->name, (unsigned long long)sequence, status_code_name(status.code));
-    if (sim_accept(sim, user->name, "kvs_sync", status))
+    if (sim_accept(sim, user->name, "kvs_sync", begun_ns, status))
         oracle_acknowledge(sim, sequence, true);
     else if (status.code == KVS_NO_SPACE && !was_waiting)
         settle_unsynced(user->sim, user->name, sequence, true);
