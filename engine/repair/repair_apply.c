@@ -183,18 +183,6 @@ static struct kvs_status write_everything(struct repair *repair, struct target *
 
 /* ---- The manifest ---- */
 
-static struct kvs_status add_logs(const struct repair *repair, struct manifest_edit *edit)
-{
-    const struct manifest_logs *logs = &repair->manifest.state.logs;
-    for (size_t i = 0; i < logs->count; i++) {
-        const struct manifest_log *log = &logs->logs[i];
-        STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, log->number, log->first_record));
-        if (log->is_ended)
-            STATUS_RETURN_IF_ERROR(manifest_edit_end_log(edit, log->number, log->size_bytes, log->last_record));
-    }
-    return status_ok();
-}
-
 /* The names of the segments, then the manifest that lists them. */
 static struct kvs_status make_current(struct target *target, uint64_t first_record)
 {
@@ -229,7 +217,7 @@ static struct kvs_status write_repaired(struct repair *repair, struct target *ta
     else
         STATUS_RETURN_IF_ERROR(write_everything(repair, target));
     if (repair->report.logs_stay)
-        STATUS_RETURN_IF_ERROR(add_logs(repair, &target->edit));
+        STATUS_RETURN_IF_ERROR(manifest_logs_to_edit(&repair->manifest.state.logs, &target->edit));
     return make_current(target, found->last_record + 1);
 }
 

@@ -95,6 +95,17 @@ struct kvs_status manifest_logs_apply(struct manifest_logs *logs, const struct m
     return status;
 }
 
+struct kvs_status manifest_logs_to_edit(const struct manifest_logs *logs, struct manifest_edit *edit)
+{
+    for (size_t i = 0; i < logs->count; i++) {
+        const struct manifest_log *log = &logs->logs[i];
+        STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, log->number, log->first_record));
+        if (log->is_ended)
+            STATUS_RETURN_IF_ERROR(manifest_edit_end_log(edit, log->number, log->size_bytes, log->last_record));
+    }
+    return status_ok();
+}
+
 /* ---- Segments ---- */
 
 /* The index of the slot with this number, or of the first one after it. */

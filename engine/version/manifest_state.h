@@ -20,6 +20,9 @@ struct manifest_logs {
 KVS_MUST_USE struct kvs_status manifest_logs_apply(struct manifest_logs *logs, const struct manifest_logs *base,
                                                    const struct manifest_edit *edit, const char *path, uint64_t offset);
 
+/* Add all that is listed to an edit that begins a manifest. Errors: NO_MEMORY. */
+KVS_MUST_USE struct kvs_status manifest_logs_to_edit(const struct manifest_logs *logs, struct manifest_edit *edit);
+
 void manifest_logs_fini(struct manifest_logs *logs);
 
 /* A segment that some edit added; is_live unless a later one removed it. */

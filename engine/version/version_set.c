@@ -61,17 +61,6 @@ static void free_edits(struct manifest_edit *edits, size_t count)
     free(edits);
 }
 
-static struct kvs_status add_logs(const struct manifest_logs *logs, struct manifest_edit *edit)
-{
-    for (size_t i = 0; i < logs->count; i++) {
-        const struct manifest_log *log = &logs->logs[i];
-        STATUS_RETURN_IF_ERROR(manifest_edit_add_log(edit, log->number, log->first_record));
-        if (log->is_ended)
-            STATUS_RETURN_IF_ERROR(manifest_edit_end_log(edit, log->number, log->size_bytes, log->last_record));
-    }
-    return status_ok();
-}
-
 /* The edits that make the present state of nothing; edit_mutex held, or the set to oneself. */
 static struct kvs_status whole_state(struct version_set *set, struct manifest_edit **edits, size_t *count)
 {
@@ -80,7 +69,7 @@ static struct kvs_status whole_state(struct version_set *set, struct manifest_ed
     manifest_edit_set_owner(first, set->owner);
     first->numbers = set->numbers;
     first->numbers.next_file_number = atomic_load_explicit(&set->next_number, memory_order_relaxed);
-    struct kvs_status status = add_logs(&set->logs, first);
+    struct kvs_status status = manifest_logs_to_edit(&set->logs, first);
     if (!status_is_ok(status))
         free_edits(*edits, *count);
     return status;
