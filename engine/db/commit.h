@@ -218,7 +218,11 @@ void log_thread_room_locked(struct commit *commit);
 /* Move the published number as far as positions and the listed logs allow, and wake who waits. Lock held. */
 void commit_publish_locked(struct commit *commit);
 
-/* Everything up to a position is in synced segments: its logs need no sync any more. Lock held. */
+/* The durable position once everything up to flushed is in synced segments. It does not move into a log that recovery read into several memtables and that stays
+ * listed until the last of them is flushed: replay misses what is said to be durable and is not in a listed log. Lock held. */
+struct position commit_durable_after_flush_locked(const struct commit *commit, struct position flushed);
+
+/* Everything up to a position is in synced segments: logs that it covers need no sync any more. Lock held. */
 void commit_note_flushed_locked(struct commit *commit, struct position flushed);
 
 static inline uint64_t commit_published(const struct commit *commit)

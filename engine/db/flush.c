@@ -61,10 +61,10 @@ static struct kvs_status drop_logs_locked(struct kvs_db *db, struct manifest_edi
             STATUS_RETURN_IF_ERROR(manifest_edit_drop_log(edit, log->number));
     }
     /* What is durable in a log that is not listed yet is not there for who recovers. */
-    uint64_t durable = commit->durable.record;
+    uint64_t durable = commit_durable_after_flush_locked(commit, last).record;
     if (commit->unlisted != NULL && durable > commit->unlisted->before.record)
         durable = commit->unlisted->before.record;
-    edit->numbers.durable_record = durable > last.record ? durable : last.record;
+    edit->numbers.durable_record = durable;
     edit->numbers.published_sequence = atomic_load_explicit(&commit->published, memory_order_relaxed);
     edit->numbers.last_sequence = commit->applied.sequence;
     return status_ok();

@@ -101,10 +101,27 @@ static void settle_logs(struct commit *commit)
         commit->hooks.upkeep(commit->hooks.context);
 }
 
+/* A flush ends between the records of a log that nothing else makes durable. */
+static bool ends_inside_log(const struct commit *commit, struct position flushed)
+{
+    uint64_t end = 0;
+    for (const struct live_log *log = commit->oldest; log->state != LOG_ACTIVE; log = log->newer) {
+        if (log->last.record > flushed.record)
+            return end < flushed.record;
+        end = log->last.record;
+    }
+    return false;
+}
+
+struct position commit_durable_after_flush_locked(const struct commit *commit, struct position flushed)
+{
+    bool stays = commit->durable.record >= flushed.record || ends_inside_log(commit, flushed);
+    return stays ? commit->durable : flushed;
+}
+
 void commit_note_flushed_locked(struct commit *commit, struct position flushed)
 {
-    if (commit->durable.record < flushed.record)
-        commit->durable = flushed;
+    commit->durable = commit_durable_after_flush_locked(commit, flushed);
     settle_logs(commit);
     if (commit->unsynced_since_ns != 0)
         io_condition_signal(&commit->syncer.wake); /* which may have given it up */
