@@ -3,6 +3,9 @@
 #include "base/assert.h"
 #include "format/log_record.h"
 
+/* How often the pace is told how things stand. */
+#define PACE_TICK_NS UINT64_C(50000000)
+
 /* There is a prepared pair, and its memtable holds what the waiting batch needs; its log, being empty, takes any one record. */
 static bool prepared_fits(const struct commit *commit)
 {
@@ -87,6 +90,36 @@ static bool sync_is_overdue(struct commit *commit)
     return io_monotonic_ns(commit->io) > commit->unsynced_since_ns + 2 * commit->options.interval_ns;
 }
 
+static struct pace_debt measure_debt(const struct commit *commit, uint64_t now_ns)
+{
+    uint64_t total_bytes = commit->options.table_bytes * (commit->options.sealed_max + 1);
+    uint64_t used_bytes = commit->sealed_bytes + memtable_used(commit->memtable);
+    return (struct pace_debt){
+        .memory = commit->sealed_count == 0 ? 0 : (double)used_bytes / (0.8 * (double)total_bytes),
+        .merge = commit->merge_debt,
+        .drain_rate = commit->drain_rate,
+        .room_bytes = total_bytes > used_bytes ? total_bytes - used_bytes : 0,
+        .flushing_ns = commit->flush_begun_ns == 0 ? 0 : now_ns - commit->flush_begun_ns,
+    };
+}
+
+/* The pace is fed here, by the writes that it is for: a thread behind that did it could be waiting for a sync while the debt grows. Returns 0 if bytes are admitted,
+ * else when to ask again. */
+static uint64_t ask_pace(struct commit *commit, uint64_t bytes)
+{
+    struct pace *pace = &commit->pace;
+    if (commit->sealed_count == 0 && commit->merge_debt <= PACE_COMFORT && pace->rate == 0) {
+        pace->admitted += bytes;
+        return 0;
+    }
+    uint64_t now_ns = io_monotonic_ns(commit->io);
+    if (now_ns - pace->updated_ns >= PACE_TICK_NS) {
+        struct pace_debt debt = measure_debt(commit, now_ns);
+        pace_update(pace, &debt, now_ns);
+    }
+    return pace_admit(pace, bytes, now_ns);
+}
+
 enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, size_t table_bytes, size_t record_bytes)
 {
     if (!fits(commit, table_bytes, record_bytes)) {
@@ -108,11 +141,7 @@ enum admission admission_ask_locked(struct commit *commit, uint64_t *until_ns, s
         return WAIT_BUFFER;
     if (sync_is_overdue(commit))
         return WAIT_SYNC;
-    if (commit->pace.rate == 0) {
-        commit->pace.admitted += record_bytes;
-        return ADMITTED;
-    }
-    *until_ns = pace_admit(&commit->pace, record_bytes, io_monotonic_ns(commit->io));
+    *until_ns = ask_pace(commit, record_bytes);
     return *until_ns == 0 ? ADMITTED : WAIT_PACE;
 }
 

@@ -106,6 +106,7 @@ struct commit_options {
     enum kvs_sync_mode mode;
     uint64_t interval_ns;
     uint32_t sealed_max;  /* memtables that may wait for their flush */
+    uint64_t table_bytes; /* what a memtable holds */
     size_t buffer_bytes;  /* of a log's buffer; larger records get a larger one for themselves */
     uint64_t piece_bytes; /* preallocated at a time */
 };
@@ -160,6 +161,9 @@ struct commit {
     bool piece_wanted;             /* the active log's preallocated piece is running out */
 
     struct pace pace;
+    double merge_debt;          /* what compaction owes, as the pace counts it */
+    uint64_t drain_rate;        /* bytes a second that flushes freed in memory, smoothed; 0: not known yet */
+    uint64_t flush_begun_ns;    /* of the flush under way; 0: none is */
     uint64_t unsynced_since_ns; /* mode interval: when the oldest unsynced record may have been applied */
     uint64_t last_sync_ns;      /* how long the last sync took */
     uint64_t last_group;        /* changes that it covered */

@@ -1,5 +1,7 @@
 #include "db/install.h"
 
+#include "compaction/compaction_pick.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,15 @@ static struct compaction_options picking_options(const struct kvs_db *db)
 {
     return (struct compaction_options){.level_base_bytes = db->options.level_base_bytes,
                                        .segment_bytes = db->options.segment_bytes};
+}
+
+/* Debt as a part of what is tolerable, for the pace. */
+static double merge_debt(const struct kvs_db *db, uint64_t debt_bytes, uint64_t data_bytes, size_t level0_runs)
+{
+    double limit = 4.0 * (double)db->options.level_base_bytes + (double)data_bytes / 4.0;
+    double merge = (double)debt_bytes / limit;
+    double runs = (double)level0_runs / (2.0 * COMPACTION_RUNS_MAX);
+    return merge > runs ? merge : runs;
 }
 
 /* The pick lock keeps an older version's figures from being stored over a newer one's. */
@@ -27,8 +38,7 @@ void compaction_measure(struct kvs_db *db)
             data_bytes += shape.levels[level].size_bytes;
         io_mutex_lock(&db->commit.lock);
         db->workers.debt_bytes = debt_bytes;
-        db->workers.data_bytes = data_bytes;
-        db->workers.level0_runs = shape.levels[0].run_count;
+        db->commit.merge_debt = merge_debt(db, debt_bytes, data_bytes, shape.levels[0].run_count);
         io_mutex_unlock(&db->commit.lock);
         compaction_shape_fini(&shape);
     }

@@ -1,5 +1,6 @@
 #include "db/install.h"
 
+#include "db/options.h"
 #include "db/rescue.h"
 #include "merge/merge_iterator.h"
 
@@ -9,8 +10,10 @@
 #define RETRY_NS UINT64_C(200000000)
 enum { BROKEN_TRIES_MAX = 50 };
 
-/* Memtables that one flush takes at most, so that the first of many does not wait for the last. */
-enum { FLUSH_TABLES_MAX = 8 };
+/* Memtables that one flush takes at most, so that the first of many does not wait for the last: less than half of those that may wait, or writers would have little
+ * room as long as a flush of nearly all lasts. One at a time would be smoother still, but twice the syncs. */
+enum { FLUSH_TABLES_MAX = 2 };
+_Static_assert(2 * FLUSH_TABLES_MAX < OPTIONS_SEALED_MAX, "most of the room is left while a flush lasts");
 
 /* What one flush is about: the oldest sealed memtables, which nobody else removes from the list. */
 struct flush_work {
@@ -127,7 +130,8 @@ static void note_speed_locked(struct kvs_db *db, const struct flush_work *work, 
     status_keep(&db->commit.flush_full, status_ok());
     uint64_t elapsed_ns = io_monotonic_ns(db->io) - begun_ns;
     double rate = (double)work->bytes * 1e9 / (double)(elapsed_ns + 1);
-    workers->drain_rate = workers->drain_rate == 0 ? rate : 0.7 * workers->drain_rate + 0.3 * rate;
+    double before = (double)db->commit.drain_rate;
+    db->commit.drain_rate = (uint64_t)(before == 0 ? rate : 0.7 * before + 0.3 * rate);
     workers->flushes++;
     workers->flush_bytes += result->written_bytes;
 }
@@ -222,6 +226,7 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued
         io_condition_broadcast(&db->workers.done);
     if (has_failed ? *is_rescued : !take_work_locked(db, &work))
         return false;
+    commit->flush_begun_ns = io_monotonic_ns(db->io);
     io_mutex_unlock(&commit->lock);
     if (has_failed) {
         *retry_ns = rescue(db, is_rescued);
@@ -230,6 +235,7 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued
         *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     }
     io_mutex_lock(&commit->lock);
+    commit->flush_begun_ns = 0;
     return *retry_ns == 0;
 }
 

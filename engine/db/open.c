@@ -97,6 +97,7 @@ static void configure(struct kvs_db *db)
         .mode = db->options.sync_mode,
         .interval_ns = (uint64_t)db->options.sync_interval_ms * 1000000,
         .sealed_max = OPTIONS_SEALED_MAX,
+        .table_bytes = db->table_bytes,
         .buffer_bytes = options_buffer_bytes(db->table_bytes),
         .piece_bytes = options_piece_bytes(db->table_bytes),
     };

@@ -20,13 +20,30 @@ static uint64_t measured_rate(const struct pace *pace, uint64_t now_ns)
     return at_least((uint64_t)((double)pace->admitted * 1e9 / (double)elapsed_ns), PACE_RATE_MIN);
 }
 
-static uint64_t memory_rate(const struct pace_debt *debt)
+static uint64_t smaller_limit(uint64_t a, uint64_t b)
 {
-    if (debt->memory <= PACE_COMFORT || debt->drain_rate == 0)
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static uint64_t drain_rate(const struct pace_debt *debt)
+{
+    if (debt->drain_rate == 0)
         return 0;
     double over = (debt->memory - PACE_COMFORT) / (1.0 - PACE_COMFORT);
     double factor = over < 1.0 ? 2.0 - 1.1 * over : 0.9 / (over * over);
     return at_least((uint64_t)((double)debt->drain_rate * factor), PACE_RATE_MIN);
+}
+
+static uint64_t room_rate(const struct pace_debt *debt)
+{
+    if (debt->flushing_ns == 0)
+        return 0;
+    return at_least((uint64_t)((double)debt->room_bytes * 1e9 / (double)debt->flushing_ns), PACE_RATE_MIN);
+}
+
+static uint64_t memory_rate(const struct pace_debt *debt)
+{
+    return debt->memory <= PACE_COMFORT ? 0 : smaller_limit(drain_rate(debt), room_rate(debt));
 }
 
 /* Above the mark brake by up to a half; below it let go, more gently the nearer it is, and hold while the debt still grows. */
@@ -54,9 +71,8 @@ static uint64_t merge_rate(const struct pace *pace, const struct pace_debt *debt
 
 void pace_update(struct pace *pace, const struct pace_debt *debt, uint64_t now_ns)
 {
-    uint64_t memory = memory_rate(debt);
     pace->merge_rate = merge_rate(pace, debt, now_ns);
-    pace->rate = memory == 0 || (pace->merge_rate != 0 && pace->merge_rate < memory) ? pace->merge_rate : memory;
+    pace->rate = smaller_limit(memory_rate(debt), pace->merge_rate);
     if (pace->rate == 0)
         pace->next_ns = 0;
     pace->last_merge = debt->merge;
@@ -67,7 +83,7 @@ void pace_update(struct pace *pace, const struct pace_debt *debt, uint64_t now_n
 uint64_t pace_admit(struct pace *pace, uint64_t bytes, uint64_t now_ns)
 {
     if (pace->rate != 0) {
-        if (pace->next_ns > now_ns)
+        if (pace->next_ns > now_ns + PACE_BURST_NS)
             return pace->next_ns - now_ns < PACE_WAIT_MAX_NS ? pace->next_ns : now_ns + PACE_WAIT_MAX_NS;
         uint64_t price_ns = (uint64_t)((double)bytes * 1e9 / (double)pace->rate);
         pace->next_ns = at_least(pace->next_ns, now_ns) + (price_ns < PACE_AHEAD_MAX_NS ? price_ns : PACE_AHEAD_MAX_NS);

@@ -1,11 +1,10 @@
 #include "db/db.h"
 
-#include "compaction/compaction_pick.h"
 #include "db/prepare.h"
 
 #include <stdlib.h>
 
-/* How often the pace is fed while there is anything to pace, how soon a full disk is tried again, and how long without a write is idle. */
+/* How often upkeep looks whether the database is idle, how soon a full disk is tried again, and how long without a write is idle. */
 #define TICK_NS UINT64_C(50000000)
 #define RETRY_NS UINT64_C(200000000)
 #define IDLE_NS UINT64_C(1000000000)
@@ -295,22 +294,6 @@ static bool reclaim_locked(struct kvs_db *db)
 
 /* ---- The clock ---- */
 
-static struct pace_debt measure_debt(const struct kvs_db *db)
-{
-    const struct commit *commit = &db->commit;
-    const struct workers *workers = &db->workers;
-    double tolerable = 0.8 * (double)db->table_bytes * (commit->options.sealed_max + 1);
-    double waiting = (double)(commit->sealed_bytes + memtable_used(commit->memtable));
-    double merge_limit = 4.0 * (double)db->options.level_base_bytes + (double)workers->data_bytes / 4.0;
-    double merge = (double)workers->debt_bytes / merge_limit;
-    double runs = (double)workers->level0_runs / (2.0 * COMPACTION_RUNS_MAX);
-    return (struct pace_debt){
-        .memory = commit->sealed_count == 0 ? 0 : waiting / tolerable,
-        .merge = merge > runs ? merge : runs,
-        .drain_rate = (uint64_t)workers->drain_rate,
-    };
-}
-
 static void note_durable_locked(struct upkeep *upkeep, uint64_t now_ns)
 {
     struct commit *commit = &upkeep->db->commit;
@@ -325,15 +308,10 @@ static void note_durable_locked(struct upkeep *upkeep, uint64_t now_ns)
 
 static void tick_locked(struct upkeep *upkeep)
 {
-    struct commit *commit = &upkeep->db->commit;
     uint64_t now_ns = io_monotonic_ns(upkeep->db->io);
     if (now_ns - upkeep->ticked_ns < TICK_NS)
         return;
     upkeep->ticked_ns = now_ns;
-    struct pace_debt debt = measure_debt(upkeep->db);
-    pace_update(&commit->pace, &debt, now_ns);
-    if (commit->pace.rate == 0)
-        log_thread_room_locked(commit);
     note_durable_locked(upkeep, now_ns);
 }
 
@@ -341,9 +319,8 @@ static void tick_locked(struct upkeep *upkeep)
 static uint64_t next_look_ns(const struct upkeep *upkeep)
 {
     const struct commit *commit = &upkeep->db->commit;
-    bool ticks = commit->sealed_count != 0 || commit->pace.rate != 0 ||
-                 commit->applied.sequence != upkeep->seen_sequence || upkeep->db->workers.debt_bytes != 0 ||
-                 commit->durable.record > upkeep->db->workers.noted_record;
+    bool ticks =
+        commit->applied.sequence != upkeep->seen_sequence || commit->durable.record > upkeep->db->workers.noted_record;
     uint64_t tick_ns = ticks && !commit_has_failed_locked(commit) ? upkeep->ticked_ns + TICK_NS : 0;
     if (upkeep->retry_ns == 0 || tick_ns == 0)
         return upkeep->retry_ns == 0 ? tick_ns : upkeep->retry_ns;

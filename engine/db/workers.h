@@ -1,6 +1,6 @@
 /* workers.h -- the threads behind the pipeline: upkeep, flush, compaction, janitor.
  *
- * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views, feeds the pace,
+ * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views,
  *                       and notes the durable record in the manifest when the database is idle
  *           flush       makes a run of level 0 of the sealed memtables, and drops their logs
  *           janitor     unlinks obsolete files
@@ -38,8 +38,7 @@ struct spare_log {
     uint64_t number;
 };
 
-/* drain_rate          bytes a second that flushes freed in memory, smoothed
- * debt_bytes          what compaction owes; data_bytes: sizes of all segments; level0_runs
+/* debt_bytes          what compaction owes
  * noted_record        the durable record that the manifest has
  * spare               a log prepared beside the one of the commit pipeline: upkeep's own
  * editing_logs        the role of composing and installing an edit that touches the list of logs
@@ -55,8 +54,7 @@ struct workers {
     _Atomic bool stop; /* for jobs under way */
     bool stopping;
     bool editing_logs;
-    double drain_rate;
-    uint64_t debt_bytes, data_bytes, level0_runs;
+    uint64_t debt_bytes;
     uint64_t noted_record;
     struct spare_log spare;
     unsigned

@@ -42,6 +42,31 @@ static void pace_memory_debt_settles_at_the_drain(void **state)
     assert_true(rate > 0.9 * drain && rate < 1.1 * drain);
 }
 
+/* While the device stands still, writers must use up the room for less and less of the time, or one of them would wait for all of it. */
+static void pace_flush_that_lasts_leaves_room(void **state)
+{
+    (void)state;
+    struct pace pace = {0};
+    const uint64_t total = 100 << 20, tick = SECOND / 20;
+    uint64_t used = 60 << 20, now = SECOND;
+    for (uint64_t flushing = SECOND / 4; flushing < 3 * SECOND; flushing += tick, now += tick) {
+        struct pace_debt debt = {.memory = (double)used / (0.8 * (double)total),
+                                 .drain_rate = 80 << 20,
+                                 .room_bytes = total - used,
+                                 .flushing_ns = flushing};
+        pace_update(&pace, &debt, now);
+        for (uint64_t at = now; at < now + tick;) {
+            uint64_t until = pace_admit(&pace, 10000, at);
+            used += until == 0 ? 10000 : 0;
+            at = until == 0 ? at : until;
+        }
+        assert_true(used < total);
+    }
+    assert_true(pace.rate < 10 << 20);
+    pace_update(&pace, &(struct pace_debt){.memory = 0.6, .drain_rate = 80 << 20, .room_bytes = total / 2}, now);
+    assert_true(pace.rate > 80 << 20);
+}
+
 /* A single admission is never asked to wait long, however slow the rate and large the batch. */
 static void pace_wait_is_bounded(void **state)
 {
@@ -73,9 +98,8 @@ static void pace_merge_debt_brakes_then_releases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pace_comfortable_debt_admits_at_once),
-        cmocka_unit_test(pace_memory_debt_settles_at_the_drain),
-        cmocka_unit_test(pace_wait_is_bounded),
+        cmocka_unit_test(pace_comfortable_debt_admits_at_once), cmocka_unit_test(pace_memory_debt_settles_at_the_drain),
+        cmocka_unit_test(pace_flush_that_lasts_leaves_room),    cmocka_unit_test(pace_wait_is_bounded),
         cmocka_unit_test(pace_merge_debt_brakes_then_releases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
