@@ -10,10 +10,10 @@
 #define RETRY_NS UINT64_C(200000000)
 enum { BROKEN_TRIES_MAX = 50 };
 
-/* Memtables that one flush takes at most, so that the first of many does not wait for the last: less than half of those that may wait, or writers would have little
- * room as long as a flush of nearly all lasts. One at a time would be smoother still, but twice the syncs. */
+/* Memtables that one flush takes at most, so that the first of many does not wait for the last: fewer than may wait, or writers would have only the active one as
+ * long as a flush of all the others lasts. One at a time would be smoother still, but twice the syncs. */
 enum { FLUSH_TABLES_MAX = 2 };
-_Static_assert(2 * FLUSH_TABLES_MAX < OPTIONS_SEALED_MAX, "most of the room is left while a flush lasts");
+_Static_assert((int)FLUSH_TABLES_MAX < (int)OPTIONS_SEALED_MAX, "some room is left while a flush lasts");
 
 /* What one flush is about: the oldest sealed memtables, which nobody else removes from the list. */
 struct flush_work {

@@ -76,7 +76,7 @@ uint64_t options_table_bytes(const struct kvs_options *options)
 {
     if (options->memtable_bytes != 0)
         return options->memtable_bytes;
-    return clamp(options->memory_bytes / 14, 128 * KIB, 64 * MIB);
+    return clamp(options->memory_bytes / 10, 128 * KIB, 64 * MIB);
 }
 
 uint64_t options_piece_bytes(uint64_t table_bytes)
