@@ -102,7 +102,7 @@ def server_client_that_does_not_read_is_bounded():
     server = start("--threads", "1")
     other = server.resp()
     expect(other.call("SET", "k", b"v" * 1000) == "OK", "SET")
-    before, peak, waits = server.resident_bytes(), 0, []
+    before, peak, slowest = server.resident_bytes(), 0, 0.0
     client = server.connect()
     client.setblocking(False)
     left, view, moved = 1000, b"", time.monotonic()
@@ -116,12 +116,11 @@ def server_client_that_does_not_read_is_bounded():
             time.sleep(0.01)
         begin = time.monotonic()
         expect(other.call("GET", "k") == b"v" * 1000, "another client")
-        waits.append(time.monotonic() - begin)
+        slowest = max(slowest, time.monotonic() - begin)
         peak = max(peak, server.resident_bytes())
     expect(left, "the server took a million requests without an answer being read")
     expect(peak - before < 16 * MIB * SLACK, f"the server grew by {peak - before} bytes")
-    slow = sum(wait > 0.5 for wait in waits)
-    expect(slow < 1 + len(waits) // 10, f"another client waited, {slow} times of {len(waits)}")
+    expect(slowest < 0.5, f"another client waited {slowest:.3f} s")
     client.setblocking(True)
     expect(client.recv(7) == b"$1000\r\n", "it was dropped, or answered wrongly")
     stop(server)
