@@ -29,7 +29,7 @@ apply() {
     check) options=(--dry-run) ;;
     esac
     if command -v patch >/dev/null; then
-        patch -p1 --silent --batch --no-backup-if-mismatch "${options[@]}" <"$file"
+        patch -p1 --fuzz=0 --silent --batch --no-backup-if-mismatch "${options[@]}" <"$file"
     elif command -v git >/dev/null; then
         git apply "${options[@]/--dry-run/--check}" "$file"
     else
