@@ -114,7 +114,7 @@ coverage() {
     done
     figures engine/format/{batch,file_header,file_name,log_header,log_record,manifest_edit,segment_format}.c \
         engine/block/{block,block_iterator}.c engine/filter/filter.c \
-        engine/wal/{listed_log,log_reader,log_replay,log_replay_unproven}.c \
+        engine/wal/{listed_log,log_reader,log_replay,log_replay_proven,log_replay_refusal,log_replay_scan,log_replay_unproven}.c \
         engine/version/{manifest_current,manifest_replay,manifest_state}.c \
         engine/segment/{segment,segment_fences,segment_file,segment_iterator,segment_verify}.c \
         engine/db/{recovery,recovery_replay}.c \
