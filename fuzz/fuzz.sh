@@ -112,7 +112,7 @@ coverage() {
         done
         "$program" "${folders[@]}" >/dev/null
     done
-    figures engine/format/{batch,file_header,file_name,log_header,log_record,manifest_edit,segment_format}.c \
+    figures engine/format/{batch,file_header,file_name,log_header,log_record,manifest_edit,manifest_edit_codec,segment_format}.c \
         engine/block/{block,block_iterator}.c engine/filter/filter.c \
         engine/wal/{listed_log,log_reader,log_replay,log_replay_proven,log_replay_refusal,log_replay_scan,log_replay_unproven}.c \
         engine/version/{manifest_current,manifest_replay,manifest_state}.c \
