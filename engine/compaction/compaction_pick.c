@@ -1,166 +1,12 @@
 #include "compaction/compaction_pick.h"
 
 #include "base/assert.h"
+#include "compaction/compaction_measure.h"
 
 #include <stdlib.h>
 
-enum { LAST_LEVEL = VERSION_LEVEL_COUNT - 1, SEGMENTS_AT_ONCE = 8 };
-
-/* Segments [first, first + count) of a run, and what they amount to. */
-struct stretch {
-    size_t first;
-    size_t count;
-    uint64_t size_bytes;
-    uint64_t entry_count;
-    bool is_busy;
-};
-
-/* A closed range of user keys. */
-struct range {
-    struct kvs_slice smallest;
-    struct kvs_slice largest;
-};
-
-/* ---- Measuring ---- */
-
-static bool is_mostly_tombstones(const struct compaction_segment *segment)
-{
-    return segment->tombstone_count * 2 > segment->entry_count;
-}
-
-static void widen(struct range *range, const struct compaction_segment *segment)
-{
-    if (slice_compare(segment->smallest, range->smallest) < 0)
-        range->smallest = segment->smallest;
-    if (slice_compare(segment->largest, range->largest) > 0)
-        range->largest = segment->largest;
-}
-
-static struct stretch whole_run(const struct compaction_run *run)
-{
-    struct stretch stretch = {.first = 0, .count = run->count};
-    for (size_t i = 0; i < run->count; i++) {
-        stretch.size_bytes += run->segments[i].size_bytes;
-        stretch.entry_count += run->segments[i].entry_count;
-        stretch.is_busy |= run->segments[i].is_busy;
-    }
-    return stretch;
-}
-
-/* The segments that touch the range. first: where the search may begin, for ranges that ascend. */
-static struct stretch overlap_from(const struct compaction_run *run, size_t first, struct range range)
-{
-    while (first < run->count && slice_compare(run->segments[first].largest, range.smallest) < 0)
-        first++;
-    struct stretch stretch = {.first = first};
-    for (size_t i = first; i < run->count && slice_compare(run->segments[i].smallest, range.largest) <= 0; i++) {
-        stretch.count++;
-        stretch.size_bytes += run->segments[i].size_bytes;
-        stretch.entry_count += run->segments[i].entry_count;
-        stretch.is_busy |= run->segments[i].is_busy;
-    }
-    return stretch;
-}
-
-/* Of a level's only run; nothing for an empty level. */
-static struct stretch overlap_of_level(const struct compaction_level *level, struct range range)
-{
-    if (level->run_count == 0)
-        return (struct stretch){.count = 0};
-    return overlap_from(&level->runs[0], 0, range);
-}
-
-/* ---- Targets and debt ---- */
-
-unsigned compaction_targets(uint64_t targets[VERSION_LEVEL_COUNT], const struct compaction_shape *shape,
-                            const struct compaction_options *options)
-{
-    uint64_t target = 0;
-    for (unsigned n = 0; n < VERSION_LEVEL_COUNT; n++) {
-        targets[n] = 0;
-        if (n > 0 && shape->levels[n].size_bytes > target)
-            target = shape->levels[n].size_bytes;
-    }
-    targets[LAST_LEVEL] = UINT64_MAX;
-    unsigned base = LAST_LEVEL;
-    for (target /= COMPACTION_FANOUT; base > 1 && target >= options->level_base_bytes; target /= COMPACTION_FANOUT)
-        targets[--base] = target;
-    for (unsigned n = 1; n < base; n++) {
-        if (shape->levels[n].size_bytes > 0)
-            return n;
-    }
-    return base;
-}
-
-/* Level 0, and what it overlaps in the base level. */
-struct top {
-    unsigned base;
-    uint64_t size_bytes;
-    uint64_t entry_count;
-    uint64_t tombstone_count;
-    struct range range;
-    struct stretch overlap;
-    bool is_busy;
-};
-
-static struct top measure_top(const struct compaction_shape *shape, unsigned base)
-{
-    const struct compaction_level *level = &shape->levels[0];
-    struct top top = {.base = base, .size_bytes = level->size_bytes};
-    if (level->run_count == 0)
-        return top;
-    top.range = (struct range){level->runs[0].segments[0].smallest, level->runs[0].segments[0].largest};
-    for (size_t i = 0; i < level->run_count; i++) {
-        for (size_t s = 0; s < level->runs[i].count; s++) {
-            const struct compaction_segment *segment = &level->runs[i].segments[s];
-            widen(&top.range, segment);
-            top.entry_count += segment->entry_count;
-            top.tombstone_count += segment->tombstone_count;
-            top.is_busy |= segment->is_busy;
-        }
-    }
-    top.overlap = overlap_of_level(&shape->levels[base], top.range);
-    top.is_busy |= top.overlap.is_busy;
-    return top;
-}
-
-/* Whether level 0 has enough for a merge of some kind. */
-static bool top_is_full(const struct compaction_shape *shape, const struct top *top,
-                        const struct compaction_options *options)
-{
-    return shape->levels[0].run_count >= COMPACTION_RUNS || top->size_bytes >= options->level_base_bytes;
-}
-
-/* Whether merging all of level 0 into the base level is worth what is rewritten there. */
-static bool top_goes_down(const struct compaction_shape *shape, const struct top *top)
-{
-    return shape->levels[0].run_count >= COMPACTION_RUNS_MAX ||
-           top->size_bytes >= top->overlap.size_bytes / COMPACTION_FANOUT;
-}
-
-uint64_t compaction_debt(const struct compaction_shape *shape, const struct compaction_options *options)
-{
-    uint64_t targets[VERSION_LEVEL_COUNT];
-    unsigned base = compaction_targets(targets, shape, options);
-    struct top top = measure_top(shape, base);
-    uint64_t debt = 0;
-    uint64_t carried = 0; /* what comes down from the level above */
-    if (top_is_full(shape, &top, options)) {
-        debt = top.size_bytes;
-        if (top_goes_down(shape, &top)) {
-            debt += top.overlap.size_bytes;
-            carried = top.size_bytes;
-        }
-    }
-    for (unsigned n = base; n < LAST_LEVEL; n++) {
-        uint64_t size = shape->levels[n].size_bytes + carried;
-        carried = size > targets[n] ? size - targets[n] : 0;
-        debt += carried;
-        if (size > 0)
-            debt += (uint64_t)((double)carried * (double)shape->levels[n + 1].size_bytes / (double)size);
-    }
-    return debt;
-}
+/* How much is taken from a level at once, in segments of the target size. */
+enum { SEGMENTS_AT_ONCE = 8 };
 
 /* ---- Making jobs ---- */
 
@@ -227,7 +73,7 @@ static struct kvs_status merge_top_down(struct compaction_job *job, const struct
     if (top->overlap.count == 0 && top->tombstone_count == 0)
         STATUS_RETURN_IF_ERROR(top_is_disjoint(level, &is_move));
     for (size_t i = 0; i < level->run_count; i++)
-        take(job, 0, i, whole_run(&level->runs[i]));
+        take(job, 0, i, stretch_of_run(&level->runs[i]));
     take(job, top->base, 0, top->overlap);
     aim(job, shape, is_move ? COMPACTION_MOVE : COMPACTION_MERGE, top->base);
     return status_ok();
@@ -241,7 +87,7 @@ static void merge_within_top(struct compaction_job *job, const struct compaction
         uint64_t least = UINT64_MAX, most = 0;
         size_t end = first;
         for (; end < level->run_count; end++) {
-            struct stretch run = whole_run(&level->runs[end]);
+            struct stretch run = stretch_of_run(&level->runs[end]);
             uint64_t lower = run.size_bytes < least ? run.size_bytes : least;
             uint64_t upper = run.size_bytes > most ? run.size_bytes : most;
             if (run.is_busy || upper / COMPACTION_RUNS >= lower)
@@ -252,7 +98,7 @@ static void merge_within_top(struct compaction_job *job, const struct compaction
         if (end - first < COMPACTION_RUNS)
             continue;
         for (size_t i = first; i < end; i++)
-            take(job, 0, i, whole_run(&level->runs[i]));
+            take(job, 0, i, stretch_of_run(&level->runs[i]));
         aim(job, shape, COMPACTION_MERGE, 0);
         return;
     }
@@ -262,7 +108,7 @@ static void merge_within_top(struct compaction_job *job, const struct compaction
 static struct kvs_status pick_top(struct compaction_job *job, const struct compaction_shape *shape, unsigned base,
                                   const struct compaction_options *options, bool for_tombstones)
 {
-    struct top top = measure_top(shape, base);
+    struct top top = top_measure(shape, base);
     if (shape->levels[0].run_count == 0 || shape->levels[base].run_count > 1)
         return status_ok();
     bool is_due = for_tombstones ? top.tombstone_count * 2 > top.entry_count &&
@@ -286,6 +132,11 @@ struct seed {
     double cost; /* bytes met per byte moved */
 };
 
+static bool is_mostly_tombstones(const struct compaction_segment *segment)
+{
+    return segment->tombstone_count * 2 > segment->entry_count;
+}
+
 static bool is_better(const struct seed *a, const struct seed *b)
 {
     if (a->is_mostly_tombstones != b->is_mostly_tombstones)
@@ -304,7 +155,7 @@ static bool find_seed(struct seed *seed, const struct compaction_shape *shape, u
     for (size_t i = 0; i < run->count; i++) {
         const struct compaction_segment *segment = &run->segments[i];
         struct seed here = {.index = i, .is_mostly_tombstones = is_mostly_tombstones(segment)};
-        here.overlap = overlap_from(below, first, (struct range){segment->smallest, segment->largest});
+        here.overlap = stretch_overlapping(below, first, (struct range){segment->smallest, segment->largest});
         here.cost = (double)here.overlap.size_bytes / (double)(segment->size_bytes + 1);
         first = here.overlap.first;
         if (segment->is_busy || here.overlap.is_busy || (for_tombstones && !here.is_mostly_tombstones))
@@ -360,11 +211,11 @@ static void pick_runs(struct compaction_job *job, const struct compaction_shape 
 {
     const struct compaction_level *level = &shape->levels[n];
     for (size_t i = 0; i < level->run_count; i++) {
-        if (whole_run(&level->runs[i]).is_busy)
+        if (stretch_of_run(&level->runs[i]).is_busy)
             return;
     }
     for (size_t i = 0; i < level->run_count; i++)
-        take(job, n, i, whole_run(&level->runs[i]));
+        take(job, n, i, stretch_of_run(&level->runs[i]));
     aim(job, shape, COMPACTION_MERGE, n);
 }
 
@@ -458,7 +309,7 @@ struct kvs_status compaction_pick_all(struct compaction_job *job, const struct c
     STATUS_RETURN_IF_ERROR(job_init(&picked, shape));
     for (unsigned n = 0; n < VERSION_LEVEL_COUNT; n++) {
         for (size_t i = 0; i < shape->levels[n].run_count; i++) {
-            struct stretch run = whole_run(&shape->levels[n].runs[i]);
+            struct stretch run = stretch_of_run(&shape->levels[n].runs[i]);
             is_busy |= run.is_busy;
             take(&picked, n, i, run);
         }
