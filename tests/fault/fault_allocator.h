@@ -15,7 +15,7 @@ void allocator_fail(uint64_t nth, bool for_good);
 void allocator_clear(void);
 bool allocator_has_failed(void);
 
-/* Blocks that were allocated and not freed; 0 where a sanitizer counts them. */
+/* Blocks that were allocated and not freed; 0 where calls are wrapped (kvs_fail_allocations). */
 uint64_t allocator_live_count(void);
 
 #endif

@@ -3,7 +3,7 @@
 #include "version_support.h"
 
 #include "merge_support.h"
-#include "failing_allocation.h"
+#include "fault_allocator.h"
 
 #include "compaction/compaction.h"
 #include "merge/merge_iterator.h"
@@ -422,17 +422,17 @@ static void compaction_each_allocation_failing_leaves_no_trace(void **state)
     (void)state;
     unsigned refused = 0;
     bool fired = true;
-    for (long nth = 1; fired; nth++) {
+    for (uint64_t nth = 1; fired; nth++) {
         struct history *history = history_new(19, 60, 3);
         bool did;
         assert_ok(flush(history, 60));
         assert_ok(flush(history, 60));
         size_t files = count_segment_files(history);
         struct version *before = version_set_current(history->world.set);
-        allocations_until_failure = nth;
+        allocator_fail(nth, false);
         struct kvs_status status = compact_once(history, &did, true, NULL);
-        fired = allocations_until_failure == 0;
-        allocations_until_failure = 0;
+        fired = allocator_has_failed();
+        allocator_clear();
         assert_true(fired || status_is_ok(status));
         if (status.code == KVS_NO_MEMORY) {
             struct version *after = version_set_current(history->world.set);

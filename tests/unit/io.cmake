@@ -6,5 +6,5 @@ kvs_test(NAME io_mem SOURCES unit/io_mem_test.c ROOMS io)
 kvs_test(NAME io_mem_cut SOURCES unit/io_mem_cut_test.c ROOMS io)
 kvs_test(NAME io_fault SOURCES unit/io_fault_test.c ROOMS io)
 kvs_test(NAME io_trace SOURCES unit/io_trace_test.c ROOMS io)
-kvs_test(NAME io_memory SOURCES unit/io_memory_test.c ROOMS io
-    LINK_OPTIONS -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup)
+kvs_test(NAME io_memory SOURCES unit/io_memory_test.c ROOMS io)
+kvs_fail_allocations(test_io_memory OWN)

@@ -1,4 +1,4 @@
-#include "failing_allocation.h"
+#include "fault_allocator.h"
 #include "io_test_support.h"
 
 #include "io/io_fault.h"
@@ -6,14 +6,6 @@
 #include "io/io_mem.h"
 #include "io/io_posix.h"
 #include "io/io_trace.h"
-
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-
-char *__wrap_strdup(const char *text)
-{
-    return must_fail() ? NULL : __real_strdup(text);
-}
 
 /* Whether a call succeeded; the only other outcome allowed is that there was no memory. */
 static bool went_well(struct kvs_status status)
@@ -68,14 +60,14 @@ static bool use_and_clone(void)
 static void memory_each_allocation_of_a_disk_fails_cleanly(void **state)
 {
     (void)state;
-    long failing = 0;
+    uint64_t failing = 0;
     bool well = false;
     while (!well) {
-        allocations_until_failure = ++failing;
+        allocator_fail(++failing, false);
         well = use_and_clone();
-        assert_true(well || allocations_until_failure == 0);
+        assert_true(well || allocator_has_failed());
     }
-    allocations_until_failure = 0;
+    allocator_clear();
     assert_true(failing > 30);
 }
 
@@ -85,11 +77,11 @@ static void memory_posix_open_and_lock_fail_cleanly(void **state)
     (void)state;
     struct io_file *file = NULL;
     struct io_lock *lock = NULL;
-    allocations_until_failure = 1;
+    allocator_fail(1, false);
     assert_status(io_file_open(io_posix(), &file, "/dev/null", IO_OPEN_READ), KVS_NO_MEMORY);
-    allocations_until_failure = 1;
+    allocator_fail(1, false);
     assert_status(io_lock(io_posix(), &lock, "never-made", false), KVS_NO_MEMORY);
-    allocations_until_failure = 0;
+    allocator_clear();
     assert_false(is_there(io_posix(), "never-made"));
 }
 
@@ -101,9 +93,9 @@ static void do_nothing(void *argument)
 static void start_one(void *argument)
 {
     struct io_thread thread;
-    allocations_until_failure = 1;
+    allocator_fail(1, false);
     assert_status(io_thread_start(&thread, argument, "x", do_nothing, NULL), KVS_NO_MEMORY);
-    allocations_until_failure = 0;
+    allocator_clear();
 }
 
 /* Starting the engine without memory would abort. */
@@ -116,9 +108,9 @@ static void memory_thread_start_fails_cleanly(void **state)
     io_scheduler_run(scheduler, start_one, io_mem_as_io(mem));
     io_mem_free(mem);
     io_scheduler_free(scheduler);
-    allocations_until_failure = 1;
+    allocator_fail(1, false);
     assert_null(io_scheduler_new(1));
-    allocations_until_failure = 0;
+    allocator_clear();
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 /* protocol_byte_buffer_test.c -- the buffer that every connection receives into and answers from. */
 
+#include "fault_allocator.h"
+
 #include "protocol/byte_buffer.h"
 
 #include <setjmp.h>
@@ -7,23 +9,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static bool memory_is_exhausted;
-
-void *__real_malloc(size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_exhausted ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return memory_is_exhausted ? NULL : __real_realloc(memory, size);
-}
 
 /* A lost or doubled byte here would corrupt every request after it. */
 static void byte_buffer_random_appends_and_consumes_keep_the_stream(void **state)
@@ -80,11 +65,11 @@ static void byte_buffer_without_memory_keeps_its_content(void **state)
     struct byte_buffer buffer;
     byte_buffer_init(&buffer);
     assert_true(byte_buffer_append(&buffer, "abc", 3));
-    memory_is_exhausted = true;
+    allocator_fail(1, true);
     bool first = byte_buffer_reserve(&buffer, 100000);
     byte_buffer_consume(&buffer, 1);
     bool second = byte_buffer_reserve(&buffer, 100000);
-    memory_is_exhausted = false;
+    allocator_clear();
     assert_false(first);
     assert_false(second);
     assert_false(byte_buffer_reserve(&buffer, SIZE_MAX));

@@ -1,5 +1,7 @@
 /* protocol_reply_reader_test.c -- reading replies of both RESP versions, whole and split at every byte. */
 
+#include "fault_allocator.h"
+
 #include "base/status.h"
 #include "protocol/reply.h"
 #include "protocol/reply_reader.h"
@@ -10,16 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static bool memory_is_exhausted;
-
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return memory_is_exhausted ? NULL : __real_realloc(memory, size);
-}
 
 struct transcript {
     char text[4096];
@@ -208,9 +200,9 @@ static void reply_reader_without_memory_fails_for_good(void **state)
     size_t consumed = 77;
     reply_reader_limits_default(&limits);
     reply_reader_init(&reader, &limits);
-    memory_is_exhausted = true;
+    allocator_fail(1, true);
     struct kvs_status first = reply_reader_next(&reader, &complete, &consumed, ":1\r\n", 4);
-    memory_is_exhausted = false;
+    allocator_clear();
     struct kvs_status second = reply_reader_next(&reader, &complete, &consumed, ":1\r\n", 4);
     assert_int_equal(first.code, KVS_NO_MEMORY);
     assert_int_equal(second.code, KVS_CORRUPT);

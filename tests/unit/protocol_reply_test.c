@@ -1,5 +1,7 @@
 /* protocol_reply_test.c -- the bytes of every kind of reply in the three encodings. */
 
+#include "fault_allocator.h"
+
 #include "protocol/reply.h"
 #include "protocol/request.h"
 
@@ -10,33 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static long allocations_left = -1;
-
-void *__real_malloc(size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static bool allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return false;
-    if (allocations_left == 0)
-        return true;
-    allocations_left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return allocation_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return allocation_fails() ? NULL : __real_realloc(memory, size);
-}
 
 static const enum reply_encoding encodings[] = {REPLY_RESP2, REPLY_RESP3, REPLY_TEXT};
 
@@ -290,12 +265,12 @@ static void reply_each_allocation_failing_is_sticky(void **state)
     static uint8_t large[3000];
     memset(large, 1, sizeof large);
     for (size_t i = 0; i < 3; i++) {
-        long failing = 0;
+        uint64_t failing = 0;
         bool failed = true;
         for (; failed && failing < 100; failing++) {
             struct reply_writer writer;
             reply_writer_init(&writer, encodings[i]);
-            allocations_left = failing;
+            allocator_fail(failing + 1, true);
             size_t mark = reply_pairs_begin(&writer);
             reply_value(&writer, slice_of(large, sizeof large));
             reply_document(&writer, slice_of(large, sizeof large));
@@ -304,7 +279,7 @@ static void reply_each_allocation_failing_is_sticky(void **state)
             reply_double(&writer, 1.5);
             reply_value(&writer, slice_of(large, sizeof large));
             failed = reply_writer_failed(&writer);
-            allocations_left = -1;
+            allocator_clear();
             size_t size = byte_buffer_size(&writer.buffer);
             reply_status(&writer, "OK");
             assert_int_equal(reply_writer_failed(&writer), failed);

@@ -1,5 +1,7 @@
 /* protocol_request_test.c -- scripts of received bytes and the requests they hold, whole and split at every byte. */
 
+#include "fault_allocator.h"
+
 #include "protocol/byte_buffer.h"
 #include "protocol/request.h"
 
@@ -10,16 +12,6 @@
 #include <strings.h>
 
 #include <cmocka.h>
-
-static bool memory_is_exhausted;
-
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return memory_is_exhausted ? NULL : __real_realloc(memory, size);
-}
 
 /* A command table small enough to see. */
 static bool find_opening(const void *context, enum protocol_opening *opening_out, struct kvs_slice verb)
@@ -368,9 +360,9 @@ static void request_without_memory_fails_with_a_sentence(void **state)
     request_parser_init(&parser, &commands, &limits);
     byte_buffer_init(&in);
     size_t size = many_keys(&in, 100);
-    memory_is_exhausted = true;
+    allocator_fail(1, true);
     enum request_result result = request_parser_next(&parser, &request, &consumed, byte_buffer_data(&in), size);
-    memory_is_exhausted = false;
+    allocator_clear();
     assert_int_equal(result, REQUEST_FAILED);
     assert_string_equal(request.error, "out of memory");
     request_parser_fini(&parser);

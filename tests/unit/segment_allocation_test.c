@@ -1,16 +1,8 @@
 /* Every allocation of the engine's own code fails once: malloc and its like are wrapped by the linker. */
-#include "failing_allocation.h"
+#include "fault_allocator.h"
 #include "segment_support.h"
 
 #include <errno.h>
-
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return must_fail() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 static struct kvs_status walk(struct segment *segment, const struct model *model,
                               struct segment_iterator_options options)
@@ -74,13 +66,13 @@ static void segment_any_failing_allocation_is_reported(void **state)
         (struct model_shape){
             .seed = 4, .count = 60, .key_bytes_max = 100, .alphabet = 4, .versions_max = 3, .value_bytes_max = 60});
     size_t reported = 0;
-    for (long nth = 1;; nth++) {
+    for (uint64_t nth = 1;; nth++) {
         struct segment_bench bench;
         bench_init(&bench, nth % 2 == 0 ? 1 << 20 : 3000);
-        allocations_until_failure = nth;
+        allocator_fail(nth, false);
         struct kvs_status status = whole_life(&bench, &model);
-        bool has_fired = allocations_until_failure == 0;
-        allocations_until_failure = 0;
+        bool has_fired = allocator_has_failed();
+        allocator_clear();
         assert_true(status.code == KVS_OK || status.code == KVS_NO_MEMORY);
         assert_true(has_fired || status_is_ok(status));
         reported += !status_is_ok(status);

@@ -2,7 +2,7 @@
 
 #include "version_support.h"
 
-#include "failing_allocation.h"
+#include "fault_allocator.h"
 
 static struct kvs_status try_install_segment(struct world *world, uint64_t *number, const char *keys)
 {
@@ -573,17 +573,17 @@ static void version_set_each_allocation_failing_at_open_is_reported(void **state
     struct world world;
     unsigned refused = 0;
     bool fired = true;
-    for (long nth = 1; fired; nth++) {
+    for (uint64_t nth = 1; fired; nth++) {
         struct version_recovery recovery;
         world_create(&world);
         install_segment(&world, "a b");
         install_segment(&world, "c d");
         struct io_mem *mem = world_unmount(&world);
         world_mount(&world, mem);
-        allocations_until_failure = nth;
+        allocator_fail(nth, false);
         struct kvs_status status = world_open(&world, &recovery);
-        fired = allocations_until_failure == 0;
-        allocations_until_failure = 0;
+        fired = allocator_has_failed();
+        allocator_clear();
         assert_true(fired || status_is_ok(status));
         /* POISONED: the simulated disk ran out of memory in a sync or rename */
         assert_true(status_is_ok(status) || status.code == KVS_NO_MEMORY || status.code == KVS_POISONED);

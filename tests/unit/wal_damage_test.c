@@ -1,6 +1,6 @@
 /* wal_damage_test.c -- every byte of two small logs damaged, every length, every failing allocation. */
 
-#include "failing_allocation.h"
+#include "fault_allocator.h"
 #include "wal_support.h"
 
 #include "format/log_header.h"
@@ -123,10 +123,10 @@ static void wal_replay_every_failing_allocation_is_reported(void **state)
     uint64_t nth = 0;
     struct kvs_status status;
     do {
-        allocations_until_failure = ++nth;
+        allocator_fail(++nth, false);
         status = log_replay(disk->io, &report, ends, &options);
-        bool failed = allocations_until_failure == 0;
-        allocations_until_failure = 0;
+        bool failed = allocator_has_failed();
+        allocator_clear();
         assert_int_equal(status.code, failed ? KVS_NO_MEMORY : KVS_OK);
         assert_int_equal(io_mem_open_count(disk->mem), 0);
     } while (status.code != KVS_OK);
@@ -146,10 +146,10 @@ static void wal_writer_create_every_failing_allocation_is_reported(void **state)
     do {
         struct log_writer *writer = NULL;
         bool exists = false;
-        allocations_until_failure = ++nth;
+        allocator_fail(++nth, false);
         status = log_writer_create(&writer, disk->io, WAL_FOLDER, &options);
-        bool failed = allocations_until_failure == 0;
-        allocations_until_failure = 0;
+        bool failed = allocator_has_failed();
+        allocator_clear();
         assert_int_equal(status.code, failed ? KVS_NO_MEMORY : KVS_OK);
         log_writer_close(writer);
         assert_int_equal(io_exists(disk->io, &exists, wal_log_path(3)).code, KVS_OK);
@@ -164,7 +164,7 @@ static void wal_writer_grow_buffer_without_memory_changes_nothing(void **state)
 {
     struct wal_disk *disk = *state;
     struct log_writer *writer = wal_log_new(disk, 3, 10);
-    allocations_until_failure = 1;
+    allocator_fail(1, false);
     assert_int_equal(log_writer_grow_buffer(writer, 1 << 20).code, KVS_NO_MEMORY);
     wal_append(writer, 10, 0, 30);
     wal_sync(writer);
