@@ -23,7 +23,8 @@
 /* set            gives numbers, folder and the means to open segments
  * segment_bytes  target size of a segment; one is cut at the first user key after it is reached
  * writer         how segments are written; number, uuid and keep are filled in here
- * stop           the job returns BUSY soon after this is set; may be NULL. Flushes look at it too */
+ * stop           the job returns BUSY soon after this is set; may be NULL. Flushes look at it too
+ * progress       counts the entries that were read, a few late; may be NULL */
 struct compaction_environment {
     struct io *io;
     const char *folder;
@@ -31,6 +32,7 @@ struct compaction_environment {
     uint64_t segment_bytes;
     struct segment_writer_options writer;
     const _Atomic bool *stop;
+    _Atomic uint64_t *progress;
 };
 
 /* edit               to be installed; the caller's to fini

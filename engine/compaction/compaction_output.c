@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* The stop flag is looked at after so many entries. */
+/* After so many entries the stop flag is looked at, and progress told. */
 enum { ENTRIES_PER_LOOK = 128 };
 
 /* ---- Older runs ---- */
@@ -126,18 +126,28 @@ static bool is_stopped(const struct compaction_output *output)
     return stop != NULL && atomic_load_explicit(stop, memory_order_relaxed);
 }
 
+static void tell_progress(const struct compaction_output *output, uint64_t entries)
+{
+    if (output->environment->progress != NULL)
+        atomic_fetch_add_explicit(output->environment->progress, entries, memory_order_relaxed);
+}
+
 struct kvs_status compaction_output_write(struct compaction_output *output, uint64_t *read_bytes,
                                           struct iterator *input)
 {
     STATUS_RETURN_IF_ERROR(iterator_first(input));
-    for (unsigned entries = 0; input->valid; entries++) {
+    uint64_t entries = 0;
+    for (; input->valid; entries++) {
         if (entries % ENTRIES_PER_LOOK == 0 && is_stopped(output))
             return STATUS(KVS_BUSY, "stopped");
+        if (entries != 0 && entries % ENTRIES_PER_LOOK == 0)
+            tell_progress(output, ENTRIES_PER_LOOK);
         if (read_bytes != NULL)
             *read_bytes += input->key.user.size + input->value.size;
         STATUS_RETURN_IF_ERROR(write_entry(output, input));
         STATUS_RETURN_IF_ERROR(iterator_next(input));
     }
+    tell_progress(output, entries % ENTRIES_PER_LOOK);
     return status_ok();
 }
 

@@ -90,17 +90,20 @@ static bool sync_is_overdue(struct commit *commit)
     return io_monotonic_ns(commit->io) > commit->unsynced_since_ns + 2 * commit->options.interval_ns;
 }
 
-static struct pace_debt measure_debt(const struct commit *commit, uint64_t now_ns)
+static struct pace_debt measure_debt(struct commit *commit, uint64_t now_ns)
 {
     uint64_t total_bytes = commit->options.table_bytes * (commit->options.sealed_max + 1);
     uint64_t used_bytes = commit->sealed_bytes + memtable_used(commit->memtable);
-    return (struct pace_debt){
-        .memory = commit->sealed_count == 0 ? 0 : (double)used_bytes / (0.8 * (double)total_bytes),
+    uint64_t rotations =
+        commit->sealed_count < commit->options.sealed_max ? commit->options.sealed_max - commit->sealed_count : 0;
+    struct pace_debt debt = {
+        .memory = commit->sealed_count == 0 ? 0 : (double)used_bytes / (PACE_MEMORY_FULL * (double)total_bytes),
         .merge = commit->merge_debt,
-        .drain_rate = commit->drain_rate,
-        .room_bytes = total_bytes > used_bytes ? total_bytes - used_bytes : 0,
-        .flushing_ns = commit->flush_begun_ns == 0 ? 0 : now_ns - commit->flush_begun_ns,
+        .drain_rate = commit->drain.rate,
+        .room_bytes = rotations * commit->options.table_bytes + memtable_room(commit->memtable),
     };
+    debt.left_ns = drain_left_ns(&commit->drain, now_ns, &debt.whole_ns);
+    return debt;
 }
 
 /* The pace is fed here, by the writes that it is for: a thread behind that did it could be waiting for a sync while the debt grows. Returns 0 if bytes are admitted,
@@ -108,10 +111,8 @@ static struct pace_debt measure_debt(const struct commit *commit, uint64_t now_n
 static uint64_t ask_pace(struct commit *commit, uint64_t bytes)
 {
     struct pace *pace = &commit->pace;
-    if (commit->sealed_count == 0 && commit->merge_debt <= PACE_COMFORT && pace->rate == 0) {
-        pace->admitted += bytes;
+    if (commit->sealed_count == 0 && commit->merge_debt <= PACE_COMFORT && pace->rate == 0)
         return 0;
-    }
     uint64_t now_ns = io_monotonic_ns(commit->io);
     if (now_ns - pace->updated_ns >= PACE_TICK_NS) {
         struct pace_debt debt = measure_debt(commit, now_ns);

@@ -220,8 +220,11 @@ static struct kvs_status refuse_locked(struct commit *commit, enum admission rea
     STATUS_RETURN_IF_ERROR(admission_shortage_locked(commit, reason));
     if (*request != NULL) {
         (*request)->begun_ns = reason == WAIT_BUFFER ? 0 : io_monotonic_ns(commit->io);
-        (*request)->next = commit->ready;
-        commit->ready = *request;
+        if (commit->ready != NULL)
+            commit->ready_last->next = *request;
+        else
+            commit->ready = *request;
+        commit->ready_last = *request;
         *request = NULL;
     }
     if (reason == WAIT_PACE && commit->ready != NULL && (commit->ready_at_ns == 0 || until_ns < commit->ready_at_ns))

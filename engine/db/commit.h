@@ -22,6 +22,7 @@
 #ifndef KVS_DB_COMMIT_H
 #define KVS_DB_COMMIT_H
 
+#include "db/drain.h"
 #include "db/pace.h"
 #include "db/view.h"
 #include "db/batch.h"
@@ -162,15 +163,14 @@ struct commit {
 
     struct pace pace;
     double merge_debt;          /* what compaction owes, as the pace counts it */
-    uint64_t drain_rate;        /* bytes a second that flushes freed in memory, smoothed; 0: not known yet */
-    uint64_t flush_begun_ns;    /* of the flush under way; 0: none is */
+    struct drain drain;         /* flushes: their speed, and how far the one under way is */
     uint64_t unsynced_since_ns; /* mode interval: when the oldest unsynced record may have been applied */
     uint64_t last_sync_ns;      /* how long the last sync took */
     uint64_t last_group;        /* changes that it covered */
 
     struct log_thread writer, syncer;
-    struct ready_request *ready; /* callers answered BUSY */
-    uint64_t ready_at_ns;        /* the pace lets them in then; 0: at the next room */
+    struct ready_request *ready, *ready_last; /* callers answered BUSY, the first first */
+    uint64_t ready_at_ns;                     /* the pace lets them in then; 0: at the next room */
     bool ready_now;
     uint64_t drain_bytes; /* a caller that was answered BUSY needs this much room in the log's buffer; 0: none does */
 

@@ -20,7 +20,7 @@ struct flush_work {
     uint32_t count;
     struct memtable *tables[FLUSH_TABLES_MAX]; /* oldest first; the list holds the references */
     struct position last;
-    uint64_t bytes;
+    uint64_t bytes, entries;
 };
 
 static bool take_work_locked(struct kvs_db *db, struct flush_work *work)
@@ -31,6 +31,7 @@ static bool take_work_locked(struct kvs_db *db, struct flush_work *work)
         work->tables[work->count++] = table->memtable;
         work->last = table->last;
         work->bytes += memtable_used(table->memtable);
+        work->entries += memtable_count(table->memtable);
     }
     return work->count != 0;
 }
@@ -114,6 +115,7 @@ static struct kvs_status write_run(struct kvs_db *db, struct compaction_result *
     STATUS_RETURN_IF_ERROR(work_iterator(&iterator, work));
     struct version *version = version_set_current(db->versions);
     struct compaction_environment environment = install_environment(db);
+    environment.progress = &db->commit.drain.done;
     uint64_t horizon = snapshots_horizon(&db->snapshots, &db->commit.published);
     struct kvs_status status =
         flush_run(result, &environment, iterator, version, version_set_new_number(db->versions), horizon);
@@ -123,31 +125,27 @@ static struct kvs_status write_run(struct kvs_db *db, struct compaction_result *
     return status;
 }
 
-static void note_speed_locked(struct kvs_db *db, const struct flush_work *work, const struct compaction_result *result,
-                              uint64_t begun_ns)
+static void note_success_locked(struct kvs_db *db, const struct flush_work *work,
+                                const struct compaction_result *result)
 {
     struct workers *workers = &db->workers;
     status_keep(&db->commit.flush_full, status_ok());
-    uint64_t elapsed_ns = io_monotonic_ns(db->io) - begun_ns;
-    double rate = (double)work->bytes * 1e9 / (double)(elapsed_ns + 1);
-    double before = (double)db->commit.drain_rate;
-    db->commit.drain_rate = (uint64_t)(before == 0 ? rate : 0.7 * before + 0.3 * rate);
+    drain_end(&db->commit.drain, work->bytes, io_monotonic_ns(db->io));
     workers->flushes++;
     workers->flush_bytes += result->written_bytes;
+    workers->flush_broken_tries = 0;
 }
 
 /* A run is installed only when all its entries are published: what a power cut could take back is not put in a segment. */
 static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *work)
 {
     struct compaction_result result;
-    uint64_t begun_ns = io_monotonic_ns(db->io);
     STATUS_RETURN_IF_ERROR(commit_await(&db->commit, work->last.sequence, KVS_PUBLISHED));
     STATUS_RETURN_IF_ERROR(write_run(db, &result, work));
     struct kvs_status status = install_flush(db, &result, work);
     if (status_is_ok(status)) {
         io_mutex_lock(&db->commit.lock);
-        note_speed_locked(db, work, &result, begun_ns);
-        db->workers.flush_broken_tries = 0;
+        note_success_locked(db, work, &result);
         io_mutex_unlock(&db->commit.lock);
         compaction_measure(db);
     }
@@ -226,7 +224,7 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued
         io_condition_broadcast(&db->workers.done);
     if (has_failed ? *is_rescued : !take_work_locked(db, &work))
         return false;
-    commit->flush_begun_ns = io_monotonic_ns(db->io);
+    drain_begin(&commit->drain, work.bytes, work.entries, io_monotonic_ns(db->io));
     io_mutex_unlock(&commit->lock);
     if (has_failed) {
         *retry_ns = rescue(db, is_rescued);
@@ -235,7 +233,7 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued
         *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     }
     io_mutex_lock(&commit->lock);
-    commit->flush_begun_ns = 0;
+    drain_end(&commit->drain, 0, io_monotonic_ns(db->io)); /* if it did not succeed */
     return *retry_ns == 0;
 }
 

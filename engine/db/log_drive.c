@@ -149,6 +149,8 @@ void log_write_step_locked(struct commit *commit)
     struct kvs_status status = status_ok();
     if (log_writer_take(log->writer)) {
         uint64_t written_record;
+        if (commit->ready != NULL) /* this thread may not be back in time to tell who waits for the pace */
+            io_condition_signal(&commit->syncer.wake);
         io_mutex_unlock(&commit->lock);
         status = log_writer_write(log->writer, &written_record);
         io_mutex_lock(&commit->lock);

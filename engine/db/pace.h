@@ -3,11 +3,12 @@
  * Role      Turns debt into a rate, so that writers are slowed smoothly long before there is no room left, and no write ever meets a stall. Two debts, each with its
  *           own rate; the smaller one holds:
  *             memory  memtables that wait for their flush. The drain is measured: from twice its speed at the comfortable mark the rate falls in a straight
- *                     line to a little less than its speed at the full mark, so that it settles between them. What was measured says nothing of a device that
- *                     stands still, so a flush that has lasted for some time is taken to last as long again, and the room that is left is spread over that: it
- *                     shrinks as 1/t and is never used up, and no write pays for the whole of a slow sync.
- *             merge   what compaction owes. Its drain depends on the data, so the rate starts at what writers were doing and moves by a small step at each
- *                     update, down while the debt is above its mark or growing, up while it shrinks.
+ *                     line to a little less than its speed at the full mark, so that it settles between them. The room that is left is spread over the time
+ *                     that the flush under way will need yet: where it stands still it is expected to stand as long again, so that the room shrinks as 1/t and
+ *                     is never used up, and no write pays for the whole of a slow sync.
+ *             merge   what compaction owes. Each quarter of the full mark halves the rate, from twice the flush speed at the comfortable mark on. What compaction
+ *                     can do depends on the data, and shows only when one ends, seconds later: so the rate follows the debt itself and is not stepped down
+ *                     for as long as the debt is high, which would end far below what is needed. The debt settles where the rate is what compaction can do.
  *           (Ideas: the delayed write rate of RocksDB's WriteController; the regulator of Tarantool's vinyl, which measures the disk's own flush speed.)
  * Threads   Pure; the caller holds the commit lock.
  */
@@ -30,30 +31,28 @@
 /* memory, merge  debts as parts of what is tolerable: up to PACE_COMFORT there is no limit, 1 is the full mark
  * drain_rate     bytes a second that flushes free in memory while they run; 0: not known yet
  * room_bytes     what memtables can still take before a flush has to free some
- * flushing_ns    how long the flush that is under way has lasted; 0: none is */
+ * left_ns        how long the flush under way will last yet, of
+ * whole_ns       all in all; 0: none is under way */
 struct pace_debt {
     double memory;
     double merge;
     uint64_t drain_rate;
     uint64_t room_bytes;
-    uint64_t flushing_ns;
+    uint64_t left_ns, whole_ns;
 };
 
 #define PACE_COMFORT 0.5
 
+/* The full mark of memory, a part of all that memtables may take: what is above it is for a flush whose last sync is slow. */
+#define PACE_MEMORY_FULL 0.65
+
 /* rate         bytes a second; 0: no limit
- * merge_rate   the part of it that the merge debt sets; 0: none
- * last_merge   merge debt at the last update
  * next_ns      when the bytes admitted so far have been paid for
- * updated_ns   time of the last update
- * admitted     bytes admitted since the last update */
+ * updated_ns   time of the last update */
 struct pace {
     uint64_t rate;
-    uint64_t merge_rate;
-    double last_merge;
     uint64_t next_ns;
     uint64_t updated_ns;
-    uint64_t admitted;
 };
 
 /* Tell the controller how things stand; call some twenty times a second while there are writes. */
