@@ -1,3 +1,4 @@
+#undef _FORTIFY_SOURCE /* it takes a jump to another stack for a mistake */
 #include "io/io_fiber.h"
 
 #include "base/assert.h"
@@ -28,6 +29,7 @@
 #ifdef FIBER_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+void __asan_poison_memory_region(const volatile void *address, size_t size);
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #endif
 
@@ -43,11 +45,62 @@ enum {
     /* Only touched pages cost memory, so the room is for the frames of sanitizer builds. */
     STACK_BYTES = 1024 * 1024,
     GUARD_BYTES = 4096,
+    MAPPING_BYTES = GUARD_BYTES + STACK_BYTES,
     STEP_NS_LIMIT = 1000,
     WEIGHT_SHIFT_LIMIT = 5,
     NAP_ONE_IN = 128,
     NAP_NS_LIMIT = 1000000
 };
+
+/* ---- Stacks ---- */
+
+static void *map_stack(void)
+{
+    void *mapping = mmap(NULL, MAPPING_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED)
+        return NULL;
+    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) != 0) {
+        munmap(mapping, MAPPING_BYTES);
+        return NULL;
+    }
+    return mapping;
+}
+
+/* AddressSanitizer remembers frames that never returned; another mapping may get their addresses. */
+static void unmap_stack(void *mapping)
+{
+#ifdef FIBER_ASAN
+    __asan_unpoison_memory_region(mapping, MAPPING_BYTES);
+#endif
+    munmap(mapping, MAPPING_BYTES);
+}
+
+static void *take_stack(struct io_scheduler *scheduler)
+{
+    if (scheduler->stack_count == 0)
+        return map_stack();
+    void *mapping = scheduler->stacks[--scheduler->stack_count];
+#ifdef FIBER_ASAN
+    __asan_unpoison_memory_region(mapping, MAPPING_BYTES);
+#endif
+    return mapping;
+}
+
+/* Kept for the next fiber: mapping one costs as much as hundreds of switches. */
+static void give_stack(struct io_scheduler *scheduler, void *mapping)
+{
+    if (scheduler->stack_count == FIBER_STACKS_MAX) {
+        unmap_stack(mapping);
+        return;
+    }
+#ifdef FIBER_ASAN
+    __asan_poison_memory_region(mapping, MAPPING_BYTES);
+#endif
+    scheduler->stacks[scheduler->stack_count++] = mapping;
+}
+
+/* ---- Schedulers ---- */
 
 struct io_scheduler *io_scheduler_new(uint64_t seed)
 {
@@ -63,7 +116,11 @@ struct io_scheduler *io_scheduler_new(uint64_t seed)
 
 void io_scheduler_free(struct io_scheduler *scheduler)
 {
-    KVS_ASSERT(scheduler == NULL || scheduler->current == NULL);
+    if (scheduler == NULL)
+        return;
+    KVS_ASSERT(scheduler->current == NULL);
+    while (scheduler->stack_count != 0)
+        unmap_stack(scheduler->stacks[--scheduler->stack_count]);
     free(scheduler);
 }
 
@@ -113,10 +170,6 @@ static void announce_birth(struct io_fiber *fiber)
 
 static void announce_death(struct io_fiber *fiber)
 {
-#ifdef FIBER_ASAN
-    /* Its last frames never returned; another mapping may get their addresses. */
-    __asan_unpoison_memory_region(fiber->mapping, GUARD_BYTES + STACK_BYTES);
-#endif
 #ifdef FIBER_TSAN
     if (fiber->mapping != NULL)
         __tsan_destroy_fiber(fiber->tsan_fiber);
@@ -209,6 +262,24 @@ static struct io_fiber *pick(struct io_scheduler *scheduler)
     return fiber;
 }
 
+/* A jump restores no signal mask, which swapcontext asks the kernel for at every switch. The sanitizers look at jumps as ways out of the stack. */
+#if defined(FIBER_ASAN) || defined(FIBER_TSAN)
+static void change_places(struct io_fiber *from, struct io_fiber *to)
+{
+    swapcontext(&from->context, &to->context);
+}
+#else
+static __attribute__((noinline)) void change_places(struct io_fiber *from, struct io_fiber *to)
+{
+    if (_setjmp(from->place) != 0)
+        return;
+    if (to->has_begun)
+        _longjmp(to->place, 1);
+    to->has_begun = true;
+    setcontext(&to->context);
+}
+#endif
+
 /* Let the next fiber run; returns when the calling one is chosen again, and never if it has ended. */
 static void switch_away(struct io_scheduler *scheduler)
 {
@@ -218,7 +289,7 @@ static void switch_away(struct io_scheduler *scheduler)
     scheduler->current = chosen;
     scheduler->came_from = self;
     announce_switch(self, chosen);
-    swapcontext(&self->context, &chosen->context);
+    change_places(self, chosen);
     announce_arrival(self);
 }
 
@@ -287,26 +358,12 @@ static void fiber_init(struct io_fiber *fiber, struct io_scheduler *scheduler, c
     snprintf(fiber->name, sizeof fiber->name, "%s", name);
 }
 
-static bool map_stack(struct io_fiber *fiber)
-{
-    void *mapping = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-    if (mapping == MAP_FAILED)
-        return false;
-    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) != 0) {
-        munmap(mapping, GUARD_BYTES + STACK_BYTES);
-        return false;
-    }
-    fiber->mapping = mapping;
-    fiber->bottom = (char *)mapping + GUARD_BYTES;
-    fiber->stack_bytes = STACK_BYTES;
-    return true;
-}
-
 static void prepare_context(struct io_fiber *fiber)
 {
     int result = getcontext(&fiber->context);
     KVS_ASSERT(result == 0);
+    fiber->bottom = (char *)fiber->mapping + GUARD_BYTES;
+    fiber->stack_bytes = STACK_BYTES;
     fiber->context.uc_stack.ss_sp = (char *)fiber->mapping + GUARD_BYTES;
     fiber->context.uc_stack.ss_size = STACK_BYTES;
     fiber->context.uc_link = NULL;
@@ -327,7 +384,8 @@ struct kvs_status io_fiber_start(struct io_thread *thread, const char *name, voi
     fiber_init(fiber, scheduler, name);
     fiber->body = body;
     fiber->argument = argument;
-    if (!map_stack(fiber)) {
+    fiber->mapping = take_stack(scheduler);
+    if (fiber->mapping == NULL) {
         free(fiber);
         return STATUS(KVS_NO_MEMORY, "cannot start thread %s: no memory for its stack", name);
     }
@@ -349,7 +407,7 @@ void io_fiber_join(struct io_thread *thread)
     KVS_ASSERT(fiber->state == FIBER_ENDED);
     remove_fiber(scheduler, fiber);
     announce_death(fiber);
-    munmap(fiber->mapping, GUARD_BYTES + STACK_BYTES);
+    give_stack(scheduler, fiber->mapping);
     free(fiber);
     thread->fiber = NULL;
 }
@@ -359,6 +417,7 @@ void io_scheduler_run(struct io_scheduler *scheduler, void (*body)(void *argumen
     KVS_ASSERT(scheduler->current == NULL);
     struct io_fiber main_fiber;
     fiber_init(&main_fiber, scheduler, "main");
+    main_fiber.has_begun = true;
     announce_birth(&main_fiber);
     append_fiber(scheduler, &main_fiber);
     scheduler->current = &main_fiber;

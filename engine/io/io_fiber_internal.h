@@ -8,9 +8,10 @@
 #include "io/io_fiber.h"
 #include "io/io_seed.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
-enum { FIBER_NAME_BYTES = 16 };
+enum { FIBER_NAME_BYTES = 16, FIBER_STACKS_MAX = 32 };
 
 /* ready --wait--> waiting --wake or deadline--> ready --return--> ended. The running fiber is ready. */
 enum fiber_state { FIBER_READY, FIBER_WAITING, FIBER_ENDED };
@@ -34,7 +35,9 @@ struct io_fiber {
     void *argument;
     char name[FIBER_NAME_BYTES];
 
-    ucontext_t context;
+    ucontext_t context; /* where it begins; with a sanitizer also where it goes on */
+    jmp_buf place;      /* where it goes on */
+    bool has_begun;
     void *mapping;      /* guard page and stack; NULL for "main", which runs on its caller's stack */
     const void *bottom; /* of the stack, as far as known */
     size_t stack_bytes;
@@ -51,6 +54,8 @@ struct io_scheduler {
     struct io_fiber *fibers;
     struct io_fiber *current; /* NULL outside io_scheduler_run */
     struct io_fiber *came_from;
+    void *stacks[FIBER_STACKS_MAX]; /* mappings of fibers that have been joined, for the next ones */
+    size_t stack_count;
 };
 
 /* Let the present fiber wait in a list (NULL: nobody wakes it) until it is woken, true, or until the deadline, false. what, other: told by io_scheduler_list. */
