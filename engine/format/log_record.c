@@ -7,9 +7,9 @@
 enum {
     AT_CHECKSUM = 0,
     AT_PAYLOAD_CHECKSUM = 8,
-    AT_NUMBER = 16,
+    AT_NUMBER = LOG_RECORD_NUMBER_AT,
     AT_KIND_SEQUENCE = 24,
-    AT_WATERMARK = 32,
+    AT_WATERMARK = LOG_RECORD_WATERMARK_AT,
     AT_PAYLOAD_BYTES = 40,
     AT_COUNT = 44,
 };
@@ -68,7 +68,6 @@ bool log_record_decode(struct log_record *record, const uint8_t bytes[LOG_RECORD
         .count = coding_get_u32(bytes + AT_COUNT),
         .kind = (uint8_t)kind_sequence,
     };
-    /* The cheap test first: a search tries every eighth byte of a file. */
     if (!fields_are_possible(&decoded) ||
         coding_get_u64(bytes + AT_CHECKSUM) != header_checksum(bytes, file_id, offset))
         return false;

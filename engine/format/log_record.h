@@ -10,10 +10,12 @@
 #ifndef KVS_FORMAT_LOG_RECORD_H
 #define KVS_FORMAT_LOG_RECORD_H
 
+#include "base/coding.h"
 #include "base/key.h"
 #include "base/slice.h"
 
-enum { LOG_RECORD_HEADER_BYTES = 48, LOG_RECORD_ALIGNMENT = 8, LOG_PAYLOAD_MAX_BYTES = BATCH_MAX_BYTES };
+enum { LOG_RECORD_NUMBER_AT = 16, LOG_RECORD_WATERMARK_AT = 32, LOG_RECORD_HEADER_BYTES = 48 };
+enum { LOG_RECORD_ALIGNMENT = 8, LOG_PAYLOAD_MAX_BYTES = BATCH_MAX_BYTES };
 
 /* The largest record number; far above what can be written in a lifetime, so that adding to one never wraps. */
 #define RECORD_NUMBER_MAX SEQUENCE_MAX
@@ -63,6 +65,12 @@ void log_record_encode(uint8_t out[LOG_RECORD_HEADER_BYTES], const struct log_re
 /* Write header, payload (record->payload_bytes of it) and padding: log_record_bytes in all. */
 void log_record_write(uint8_t *out, const struct log_record *record, const void *payload, uint64_t file_id,
                       uint64_t offset);
+
+/* Whether a header may begin here at all: the first question of a search, which tries every eighth byte of a file, most of them zeros. */
+static inline bool log_record_may_begin(const uint8_t bytes[LOG_RECORD_HEADER_BYTES])
+{
+    return coding_get_u64(bytes + LOG_RECORD_NUMBER_AT) > coding_get_u64(bytes + LOG_RECORD_WATERMARK_AT);
+}
 
 /* Read a header, verified by its own checksum alone; sizes and numbers are within their limits. record: out, untouched if false. */
 KVS_MUST_USE bool log_record_decode(struct log_record *record, const uint8_t bytes[LOG_RECORD_HEADER_BYTES],

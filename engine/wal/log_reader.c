@@ -144,7 +144,7 @@ struct kvs_status log_reader_search(struct log_reader *reader, bool *found, stru
         size_t size;
         STATUS_RETURN_IF_ERROR(view_rest(reader, &bytes, &size, at, LOG_RECORD_HEADER_BYTES));
         for (size_t i = 0; i + LOG_RECORD_HEADER_BYTES <= size; i += LOG_RECORD_ALIGNMENT, at += LOG_RECORD_ALIGNMENT) {
-            if (log_record_decode(record, bytes + i, reader->file_id, at)) {
+            if (log_record_may_begin(bytes + i) && log_record_decode(record, bytes + i, reader->file_id, at)) {
                 *found = true;
                 *offset = at;
                 return status_ok();

@@ -101,10 +101,8 @@ static void look_at_log(struct sim *sim, struct sim_look *look, const struct man
         memcpy(&file_id, bytes + FILE_ID_OFFSET, sizeof file_id);
     for (size_t at = LOG_HEADER_BYTES; at + LOG_RECORD_HEADER_BYTES <= size; at += LOG_RECORD_ALIGNMENT) {
         struct log_record record;
-        uint64_t word;
-        memcpy(&word, bytes + at, sizeof word);
-        if (word != 0 && log_record_decode(&record, bytes + at, file_id, at) && record.kind == LOG_BATCH &&
-            log_record_last_sequence(&record) > look->last_sequence)
+        if (log_record_may_begin(bytes + at) && log_record_decode(&record, bytes + at, file_id, at) &&
+            record.kind == LOG_BATCH && log_record_last_sequence(&record) > look->last_sequence)
             look->last_sequence = log_record_last_sequence(&record);
     }
     free(bytes);
