@@ -18,11 +18,11 @@ static void *allocate_part(size_t size)
 
 /* Read, verify and decompress the filter, index or properties. memory: out, the caller frees it; raw lies in it. */
 static struct kvs_status read_part(struct segment *segment, void **memory, struct kvs_slice *raw,
-                                   struct segment_extent extent, enum segment_block_type type, uint32_t raw_max)
+                                   struct scratch *scratch, struct segment_extent extent, enum segment_block_type type,
+                                   uint32_t raw_max)
 {
     struct kvs_status status;
     struct segment_frame frame;
-    struct scratch scratch = {0};
     uint8_t *unpacked = NULL, *stored = allocate_part(extent.size);
     if (stored == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot allocate %zu bytes for a part of %s", (size_t)extent.size, segment->path);
@@ -43,15 +43,13 @@ static struct kvs_status read_part(struct segment *segment, void **memory, struc
             STATUS(KVS_NO_MEMORY, "cannot allocate %zu bytes for a part of %s", (size_t)frame.raw_size, segment->path);
         goto out;
     }
-    status = segment_decompress(unpacked, &scratch, &frame, segment->path, extent.offset);
+    status = segment_decompress(unpacked, scratch, &frame, segment->path, extent.offset);
     if (!status_is_ok(status))
         goto out;
     *memory = unpacked;
     *raw = slice_of(unpacked, frame.raw_size);
     unpacked = NULL;
 out:
-    if (scratch.tool != NULL)
-        scratch.tool_free(scratch.tool);
     free(unpacked);
     free(stored);
     return status;
@@ -112,14 +110,14 @@ static struct kvs_status compare_meta(const struct segment *segment, const struc
     return status_ok();
 }
 
-static struct kvs_status read_properties(struct segment *segment)
+static struct kvs_status read_properties(struct segment *segment, struct scratch *scratch)
 {
     void *memory = NULL;
-    struct kvs_slice raw;
+    struct kvs_slice raw = slice_of(NULL, 0);
     struct segment_properties properties;
     struct segment_extent extent = segment->footer.properties;
     STATUS_RETURN_IF_ERROR(
-        read_part(segment, &memory, &raw, extent, SEGMENT_BLOCK_PROPERTIES, SEGMENT_PROPERTIES_MAX_BYTES));
+        read_part(segment, &memory, &raw, scratch, extent, SEGMENT_BLOCK_PROPERTIES, SEGMENT_PROPERTIES_MAX_BYTES));
     struct kvs_status status = segment_properties_decode(&properties, raw, extent.offset, segment->path);
     if (status_is_ok(status))
         status = compare_meta(segment, &properties);
@@ -132,14 +130,15 @@ static struct kvs_status read_properties(struct segment *segment)
     return status;
 }
 
-static struct kvs_status read_index(struct segment *segment)
+static struct kvs_status read_index(struct segment *segment, struct scratch *scratch)
 {
     void *memory = NULL;
-    struct kvs_slice raw;
+    struct kvs_slice raw = slice_of(NULL, 0);
     const char *flaw;
     size_t at;
     struct segment_extent extent = segment->footer.index;
-    STATUS_RETURN_IF_ERROR(read_part(segment, &memory, &raw, extent, SEGMENT_BLOCK_INDEX, SEGMENT_INDEX_MAX_BYTES));
+    STATUS_RETURN_IF_ERROR(
+        read_part(segment, &memory, &raw, scratch, extent, SEGMENT_BLOCK_INDEX, SEGMENT_INDEX_MAX_BYTES));
     enum kvs_code code = fences_load(&segment->fences, &flaw, &at, raw, FILE_HEADER_BYTES);
     size_t raw_size = raw.size;
     free(memory);
@@ -161,20 +160,34 @@ static struct kvs_status read_index(struct segment *segment)
     return status_ok();
 }
 
-static struct kvs_status read_filter(struct segment *segment)
+static struct kvs_status read_filter(struct segment *segment, struct scratch *scratch)
 {
-    struct kvs_slice raw;
+    struct kvs_slice raw = slice_of(NULL, 0);
     struct segment_extent extent = segment->footer.filter;
     if (extent.size == 0)
         return status_ok();
-    STATUS_RETURN_IF_ERROR(
-        read_part(segment, &segment->filter_memory, &raw, extent, SEGMENT_BLOCK_FILTER, SEGMENT_INDEX_MAX_BYTES));
+    STATUS_RETURN_IF_ERROR(read_part(segment, &segment->filter_memory, &raw, scratch, extent, SEGMENT_BLOCK_FILTER,
+                                     SEGMENT_INDEX_MAX_BYTES));
     if (!filter_open(&segment->filter, raw.data, raw.size))
         return segment_corrupt(segment, extent.offset, "size of a filter, in whole lines and one byte",
                                FILTER_LINE_BYTES, raw.size);
     segment->filter_bytes = raw.size;
     memory_budget_charge(segment->budget, MEMORY_FILTER, segment->filter_bytes);
     return status_ok();
+}
+
+/* With one decompressor for the three: making one costs more than they do. */
+static struct kvs_status read_parts(struct segment *segment)
+{
+    struct scratch scratch = {0};
+    struct kvs_status status = read_properties(segment, &scratch);
+    if (status_is_ok(status))
+        status = read_index(segment, &scratch);
+    if (status_is_ok(status))
+        status = read_filter(segment, &scratch);
+    if (scratch.tool != NULL)
+        scratch.tool_free(scratch.tool);
+    return status;
 }
 
 static void segment_free(struct segment *segment)
@@ -204,9 +217,7 @@ static struct kvs_status open_parts(struct segment *segment, struct io *io, cons
     STATUS_RETURN_IF_ERROR(io_file_open(io, &segment->file, path, IO_OPEN_READ));
     STATUS_RETURN_IF_ERROR(check_identity(segment));
     STATUS_RETURN_IF_ERROR(read_footer(segment));
-    STATUS_RETURN_IF_ERROR(read_properties(segment));
-    STATUS_RETURN_IF_ERROR(read_index(segment));
-    return read_filter(segment);
+    return read_parts(segment);
 }
 
 struct kvs_status segment_open(struct segment **segment, struct io *io, const char *folder,
