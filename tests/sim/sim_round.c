@@ -3,6 +3,7 @@
 #include "sim.h"
 
 #include "base/assert.h"
+#include "sim_zstd.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -351,7 +352,7 @@ static size_t draw_key_count(struct io_seed *random)
 static size_t allocated_bytes(void)
 {
     struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
+    return info.uordblks + info.hblkhd - sim_zstd_idle_bytes();
 }
 
 /* What rounds leave adds up. The allocator keeps freed blocks for this thread and counts them as used: less than this. */
