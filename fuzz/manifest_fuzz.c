@@ -11,6 +11,7 @@
 
 #include "fuzz.h"
 
+#include "edit_check.h"
 #include "manifest_plain.h"
 #include "mend.h"
 
@@ -134,28 +135,6 @@ void fuzz_mend(uint8_t *data, size_t size)
 
 /* ---- Edits ---- */
 
-static struct kvs_slice encode(const struct manifest_edit *edit)
-{
-    size_t size = manifest_edit_size(edit);
-    uint8_t *bytes = malloc(size + 1);
-    if (bytes == NULL)
-        abort();
-    KVS_ASSERT(manifest_edit_encode(bytes, edit) == bytes + size);
-    return slice_of(bytes, size);
-}
-
-static void check_edit(const struct manifest_edit *edit)
-{
-    struct manifest_edit again;
-    struct kvs_slice once = encode(edit);
-    fuzz_ok(manifest_edit_decode(&again, once.data, once.size, "again", 0));
-    struct kvs_slice twice = encode(&again);
-    KVS_ASSERT(slice_equal(once, twice));
-    manifest_edit_fini(&again);
-    free((void *)(uintptr_t)once.data);
-    free((void *)(uintptr_t)twice.data);
-}
-
 /* What a replay adds up to, in the engine's way and in a plain one. */
 struct sum {
     struct manifest_state state;
@@ -166,7 +145,7 @@ struct sum {
 static struct kvs_status add_edit(void *context, const struct manifest_edit *edit, const char *path, uint64_t offset)
 {
     struct sum *sum = context;
-    check_edit(edit);
+    edit_check_again(edit);
     bool fits = manifest_plain_apply(&sum->plain, edit);
     struct kvs_status status = manifest_state_apply(&sum->state, edit, path, offset);
     KVS_ASSERT(status_is_ok(status) == fits);
