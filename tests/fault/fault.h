@@ -116,6 +116,20 @@ struct fault_verdict {
     bool is_poisoned;
 };
 
+/* What came of the cases of a row of a table; of all its cases, those in which the fault occurred. */
+struct fault_tally {
+    uint64_t outcomes[OUTCOME_COUNT];
+    uint64_t cases, poisoned;
+};
+
+void fault_tally_add(struct fault_tally *tally, struct fault_verdict verdict);
+
+/* The head of a table: two columns that say which cases, and those of a tally. */
+void fault_tally_print_head(const char *first, const char *second);
+
+/* The rest of a row, after the two columns. */
+void fault_tally_print(const struct fault_tally *tally);
+
 /* Run a case, look at what it left in every way, and end the process where a promise is broken. */
 struct fault_verdict fault_run_case(const struct fault_injector *injector, const struct fault_case *what,
                                     const char *program, bool is_verbose);

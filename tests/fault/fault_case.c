@@ -331,3 +331,30 @@ struct fault_verdict fault_run_case(const struct fault_injector *injector, const
     running = NULL;
     return verdict;
 }
+
+/* ---- Tables ---- */
+
+void fault_tally_add(struct fault_tally *tally, struct fault_verdict verdict)
+{
+    if (!verdict.fired)
+        return;
+    tally->cases++;
+    tally->outcomes[verdict.outcome]++;
+    tally->poisoned += verdict.is_poisoned;
+}
+
+void fault_tally_print_head(const char *first, const char *second)
+{
+    printf(
+        "| %s | %s | cases | all held | failed, no effect | open refused | outcome unknown | of these: writing ended |\n",
+        first, second);
+    printf("|---|---|---|---|---|---|---|---|\n");
+}
+
+void fault_tally_print(const struct fault_tally *tally)
+{
+    printf(" %llu |", (unsigned long long)tally->cases);
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        printf(" %llu |", (unsigned long long)tally->outcomes[i]);
+    printf(" %llu |\n", (unsigned long long)tally->poisoned);
+}

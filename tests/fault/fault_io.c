@@ -108,29 +108,18 @@ static const struct fault_injector injector = {arm, has_fired, clear, may_poison
 
 /* ---- The table ---- */
 
-/* Cases of one row, once and for good together. */
-struct row {
-    uint64_t outcomes[OUTCOME_COUNT];
-    uint64_t cases, poisoned;
-};
-
-static struct row rows[KIND_COUNT][ERRNO_COUNT];
+/* Once and for good together. */
+static struct fault_tally tallies[KIND_COUNT][ERRNO_COUNT];
 
 static void print_table(void)
 {
-    printf(
-        "| call | errno | cases | all held | failed, no effect | open refused | outcome unknown | of these: writing ended |\n");
-    printf("|---|---|---|---|---|---|---|---|\n");
+    fault_tally_print_head("call", "errno");
     for (size_t i = 0; i < KIND_COUNT; i++) {
         for (size_t j = 0; j < ERRNO_COUNT; j++) {
-            const struct row *row = &rows[i][j];
-            if (row->cases == 0)
+            if (tallies[i][j].cases == 0)
                 continue;
-            printf("| %s%s | %s | %llu |", kinds[i].is_short ? "short " : "", io_call_name(kinds[i].call),
-                   errnos[j].name, (unsigned long long)row->cases);
-            for (int k = 0; k < OUTCOME_COUNT; k++)
-                printf(" %llu |", (unsigned long long)row->outcomes[k]);
-            printf(" %llu |\n", (unsigned long long)row->poisoned);
+            printf("| %s%s | %s |", kinds[i].is_short ? "short " : "", io_call_name(kinds[i].call), errnos[j].name);
+            fault_tally_print(&tallies[i][j]);
         }
     }
 }
@@ -158,18 +147,15 @@ static bool is_left_out(const struct choice *choice, const struct fault_case *wh
 }
 
 /* Every N, until the fault does not occur any more. */
-static void run_cases(const struct choice *choice, struct fault_case *what, const char *errno_name, struct row *row)
+static void run_cases(const struct choice *choice, struct fault_case *what, const char *errno_name,
+                      struct fault_tally *tally)
 {
     for (what->nth = choice->nth == 0 ? 1 : choice->nth;; what->nth++) {
         if (is_left_out(choice, what))
             continue;
         name_case(what, errno_name);
         struct fault_verdict verdict = fault_run_case(&injector, what, choice->program, choice->is_verbose);
-        if (verdict.fired) {
-            row->cases++;
-            row->outcomes[verdict.outcome]++;
-            row->poisoned += verdict.is_poisoned;
-        }
+        fault_tally_add(tally, verdict);
         if (!verdict.fired || choice->nth != 0)
             return;
     }
@@ -193,7 +179,7 @@ static void run_kind(const struct choice *choice, const struct fault_scenario *s
                                       .is_short = kinds[kind].is_short,
                                       .for_good = for_good != 0,
                                       .seed = choice->seed};
-            run_cases(choice, &what, errnos[i].name, &rows[kind][i]);
+            run_cases(choice, &what, errnos[i].name, &tallies[kind][i]);
         }
     }
 }
@@ -251,7 +237,7 @@ int main(int argc, char **argv)
         print_table();
     for (size_t i = 0; i < KIND_COUNT; i++) {
         for (size_t j = 0; j < ERRNO_COUNT; j++)
-            cases += rows[i][j].cases;
+            cases += tallies[i][j].cases;
     }
     printf("%llu cases, no broken promise\n", (unsigned long long)cases);
     return 0;

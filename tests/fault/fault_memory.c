@@ -51,13 +51,7 @@ struct choice {
     bool for_good, is_verbose;
 };
 
-/* Of one scenario, once or for good. */
-struct tally {
-    uint64_t outcomes[OUTCOME_COUNT];
-    uint64_t cases, poisoned;
-};
-
-static void run_case(const struct choice *choice, struct fault_case *what, struct tally *tally, bool *fired)
+static void run_case(const struct choice *choice, struct fault_case *what, struct fault_tally *tally, bool *fired)
 {
     snprintf(what->name, sizeof what->name, "--scenario %s%s --nth %llu --seed %llu", what->scenario->name,
              what->for_good ? " --for-good" : "", (unsigned long long)what->nth, (unsigned long long)what->seed);
@@ -69,15 +63,14 @@ static void run_case(const struct choice *choice, struct fault_case *what, struc
         fault_fail(&(struct fault_bench){.program = choice->program, .what = *what},
                    "%lld blocks of memory were left behind", (long long)(after - before));
     *fired = verdict.fired;
-    tally->cases += verdict.fired;
-    tally->outcomes[verdict.outcome] += verdict.fired;
-    tally->poisoned += verdict.fired && verdict.is_poisoned;
+    fault_tally_add(tally, verdict);
 }
 
-static struct tally run_scenario(const struct choice *choice, const struct fault_scenario *scenario, bool for_good)
+static struct fault_tally run_scenario(const struct choice *choice, const struct fault_scenario *scenario,
+                                       bool for_good)
 {
     struct fault_case what = {.scenario = scenario, .for_good = for_good, .seed = choice->seed};
-    struct tally tally = {0};
+    struct fault_tally tally = {0};
     bool fired = true;
     for (what.nth = choice->nth == 0 ? 1 : choice->nth; fired; what.nth++) {
         if (choice->nth == 0 && (what.nth + for_good) % choice->every != 0)
@@ -118,9 +111,7 @@ int main(int argc, char **argv)
     struct choice choice;
     uint64_t cases = 0;
     parse(&choice, argc, argv);
-    printf(
-        "| scenario | allocation fails | cases | all held | failed, no effect | open refused | outcome unknown | of these: writing ended |\n");
-    printf("|---|---|---|---|---|---|---|---|\n");
+    fault_tally_print_head("scenario", "allocation fails");
     for (size_t i = 0; i < fault_scenario_count; i++) {
         const struct fault_scenario *scenario = &fault_scenarios[i];
         if (choice.scenario != NULL && strcmp(choice.scenario, scenario->name) != 0)
@@ -128,12 +119,9 @@ int main(int argc, char **argv)
         for (int for_good = 0; for_good < 2; for_good++) {
             if (choice.nth != 0 && choice.for_good != (for_good != 0))
                 continue;
-            struct tally tally = run_scenario(&choice, scenario, for_good != 0);
-            printf("| %s | %s | %llu |", scenario->name, for_good ? "for good" : "once",
-                   (unsigned long long)tally.cases);
-            for (int k = 0; k < OUTCOME_COUNT; k++)
-                printf(" %llu |", (unsigned long long)tally.outcomes[k]);
-            printf(" %llu |\n", (unsigned long long)tally.poisoned);
+            struct fault_tally tally = run_scenario(&choice, scenario, for_good != 0);
+            printf("| %s | %s |", scenario->name, for_good ? "for good" : "once");
+            fault_tally_print(&tally);
             cases += tally.cases;
         }
     }
