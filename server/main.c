@@ -1,10 +1,10 @@
 /* main.c -- kvstore_server: settings, database, server; in this order, and back. */
+#include "heap/heap.h"
 #include "log/log.h"
 #include "net/server.h"
 #include "session/shared.h"
 #include "settings/settings.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -63,16 +63,9 @@ static int serve(struct shared *shared)
     return EXIT_SUCCESS;
 }
 
-/* Memory that one thread allocates and another frees, as blocks and replies are, must not stay behind in a heap of the first: with one heap the resident size
- * is that of what is in use. (20 million records at 256M: 582 MB with glibc's default of 8 heaps a core, 391 MB with one, and no slower.) */
-static void use_one_heap(void)
-{
-    (void)mallopt(M_ARENA_MAX, 1);
-}
-
 int main(int argc, char **argv)
 {
-    use_one_heap();
+    heap_configure();
     struct settings settings;
     switch (settings_parse(&settings, argc, argv)) {
     case SETTINGS_EXIT_OK:

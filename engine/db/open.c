@@ -84,13 +84,22 @@ static struct kvs_status lock_folder(struct kvs_db *db)
 
 /* ---- Life ---- */
 
+/* With its header in memory a block fills whole pages, which an allocator can give back one by one. */
+enum { PAGE_BYTES = 4096 };
+
+static uint32_t block_target_bytes(const struct kvs_options *options)
+{
+    return options->block_bytes >= PAGE_BYTES ? options->block_bytes - (uint32_t)sizeof(struct cache_block)
+                                              : options->block_bytes;
+}
+
 static void configure(struct kvs_db *db)
 {
     db->table_bytes = options_table_bytes(&db->options);
     db->segment_writer = (struct segment_writer_options){
         .codec = db->options.compression == KVS_COMPRESSION_ZSTD ? SEGMENT_CODEC_ZSTD : SEGMENT_CODEC_NONE,
         .level = db->options.compression_level,
-        .block_bytes = db->options.block_bytes,
+        .block_bytes = block_target_bytes(&db->options),
         .filter_bits_per_key = db->options.filter_bits_per_key,
     };
     struct commit_options commit = {

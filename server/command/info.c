@@ -1,5 +1,6 @@
 /* info.c -- INFO: the counters of the server and of the engine, in Redis' form. */
 #include "command/command.h"
+#include "heap/heap.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -46,7 +47,10 @@ static void put_clients(struct report *report, const struct shared *shared)
 static void put_memory(struct report *report, const struct shared *shared)
 {
     struct kvs_stats stats;
+    char allocator[HEAP_NAME_BYTES];
     kvs_stats(shared->db, &stats);
+    heap_name(allocator);
+    put(report, "mem_allocator:%s\r\n", allocator);
     put(report, "engine_memory_limit_bytes:%" PRIu64 "\r\n", shared->settings->memory);
     put(report, "engine_memory_used_bytes:%" PRIu64 "\r\n", stats.memory_used_bytes);
     put(report, "engine_memory_memtable_bytes:%" PRIu64 "\r\n", stats.memory_memtable_bytes);
