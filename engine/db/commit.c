@@ -118,12 +118,13 @@ static void apply_locked(struct commit *commit, const struct kvs_batch *batch, u
     commit->write_bytes += batch->user_bytes;
 }
 
-/* What is preallocated is nearly used up. */
+/* What is preallocated is nearly used up; of a log that is small yet, and may be filled in no time, half. */
 static bool needs_piece(const struct commit *commit)
 {
+    uint64_t piece_bytes = commit->options.piece_bytes;
     uint64_t allocated_bytes = log_writer_allocated_bytes(commit->active->writer);
     uint64_t left_bytes = log_writer_room(commit->active->writer).piece_bytes;
-    return left_bytes < commit->options.piece_bytes / 2 || left_bytes < allocated_bytes / 8;
+    return left_bytes < piece_bytes / 2 || left_bytes < allocated_bytes / (allocated_bytes <= 4 * piece_bytes ? 2 : 8);
 }
 
 /* What follows an application: clocks and wake-ups that others wait for. */

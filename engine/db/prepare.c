@@ -8,6 +8,11 @@ static uint64_t log_capacity(const struct kvs_db *db, const struct prepare_sizes
     return 2 * table_bytes + sizes->log_bytes;
 }
 
+uint64_t prepare_likely_bytes(const struct commit *commit)
+{
+    return commit->sealed_log_bytes + commit->sealed_log_bytes / 4;
+}
+
 /* With less at once where the disk is too full for what the log is likely to need. */
 static struct kvs_status create_file(struct kvs_db *db, struct log_writer **writer, struct log_writer_options *options)
 {

@@ -21,6 +21,9 @@ struct prepare_sizes {
     uint64_t first_bytes;
 };
 
+/* What the next log is likely to need, for first_bytes; 0: no log before it says so. */
+uint64_t prepare_likely_bytes(const struct commit *commit);
+
 /* Make the next pair, of the spare log if that will do, durable in name. Errors: NO_SPACE, NO_MEMORY, IO; nothing is left behind but, at most, a file that
  * the next open removes. */
 KVS_MUST_USE struct kvs_status prepare_next(struct kvs_db *db, struct prepared_log *prepared,

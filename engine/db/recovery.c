@@ -278,14 +278,26 @@ static void drop_made(struct kvs_db *db, struct live_log *made)
     free(made);
 }
 
+/* The next logs are likely to grow as large as those of the last process. */
+static void expect_log_bytes(const struct recovery *recovery)
+{
+    struct commit *commit = &recovery->db->commit;
+    for (size_t i = 0; i < recovery->count; i++) {
+        if (commit->sealed_log_bytes < recovery->ends[i].end_bytes)
+            commit->sealed_log_bytes = recovery->ends[i].end_bytes;
+    }
+}
+
 static struct kvs_status make_log(struct recovery *recovery)
 {
     struct kvs_db *db = recovery->db;
     struct prepared_log made;
     char text[STATUS_TEXT_BYTES];
+    expect_log_bytes(recovery);
     /* Whatever is written again goes into this one log, however many memtables it fills. */
     struct prepare_sizes sizes = {.table_bytes = db->table_bytes,
-                                  .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0};
+                                  .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0,
+                                  .first_bytes = prepare_likely_bytes(&db->commit)};
     STATUS_RETURN_IF_ERROR(prepare_next(db, &made, &sizes));
     struct kvs_status status = begin_log(recovery, &recovery->state, &made);
     status_save_text(status, text);

@@ -149,12 +149,6 @@ static struct kvs_status install_log_edit_locked(struct kvs_db *db)
 
 /* ---- The next log and memtable ---- */
 
-/* What the next log is likely to need; 0: nothing says so yet. */
-static uint64_t likely_bytes(const struct commit *commit)
-{
-    return commit->sealed_log_bytes + commit->sealed_log_bytes / 4;
-}
-
 static bool prepare_locked(struct upkeep *upkeep)
 {
     struct kvs_db *db = upkeep->db;
@@ -166,7 +160,7 @@ static bool prepare_locked(struct upkeep *upkeep)
     if (is_small)
         commit->prepared = (struct prepared_log){0};
     struct prepare_sizes sizes = {.table_bytes = commit->wanted_table_bytes + memtable_cost(0, 0),
-                                  .first_bytes = likely_bytes(commit)};
+                                  .first_bytes = prepare_likely_bytes(commit)};
     struct prepared_log made;
     io_mutex_unlock(&commit->lock);
     if (is_small)
@@ -186,7 +180,7 @@ static void keep_spare_locked(struct upkeep *upkeep)
     struct kvs_db *db = upkeep->db;
     struct commit *commit = &db->commit;
     bool is_full = !status_is_ok(commit->flush_full.status) || !status_is_ok(commit->upkeep_full.status);
-    uint64_t first_bytes = likely_bytes(commit);
+    uint64_t first_bytes = prepare_likely_bytes(commit);
     if (!is_full && (!upkeep->wants_spare || first_bytes == 0 || commit_has_failed_locked(commit)))
         return;
     upkeep->wants_spare = false;
@@ -369,7 +363,7 @@ static bool round_locked(struct upkeep *upkeep)
 void upkeep_body(void *argument)
 {
     struct kvs_db *db = argument;
-    struct upkeep upkeep = {.db = db};
+    struct upkeep upkeep = {.db = db, .wants_spare = true};
     io_mutex_lock(&db->commit.lock);
     while (!db->workers.stopping) {
         if (round_locked(&upkeep))

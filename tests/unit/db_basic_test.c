@@ -330,10 +330,48 @@ static void db_forked_child_is_refused(void **state)
 
 #define on_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
+/* Allocated on the disk for the log that was made last, bytes. */
+static uint64_t newest_log_bytes(const char *path)
+{
+    char name[PATH_BYTES + 32];
+    struct stat about;
+    uint64_t bytes = 0;
+    for (unsigned number = 1; number < 100; number++) {
+        snprintf(name, sizeof name, "%s/%06u.log", path, number);
+        if (stat(name, &about) == 0)
+            bytes = (uint64_t)about.st_blocks * 512;
+    }
+    return bytes;
+}
+
+/* After a restart writers must not wait for the log to be made larger, piece by piece, while the device is busy. */
+static void db_reopen_first_log_is_as_large_as_the_last(void **state)
+{
+    struct kvs_options options = tiny_options();
+    struct kvs_db *db;
+    char key[32];
+    static char value[10000];
+    options.memory_bytes = 64 << 20;
+    options.memtable_bytes = 4 << 20;
+    memset(value, 'v', sizeof value - 1);
+    ok(kvs_open(&db, *state, &options));
+    uint64_t piece = newest_log_bytes(*state);
+    assert_true(piece < 1 << 20);
+    for (int i = 0; i < 300; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        ok(kvs_put(db, text(key), text(value), NULL));
+    }
+    ok(kvs_sync(db));
+    db = reopen(db, *state, &options);
+    assert_true(newest_log_bytes(*state) >= 300 * sizeof value);
+    ok(kvs_close(db));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         on_folder(db_put_get_delete_survive_reopen),
+        on_folder(db_reopen_first_log_is_as_large_as_the_last),
         on_folder(db_many_keys_survive_flush_and_compaction),
         on_folder(db_batch_later_change_wins),
         on_folder(db_limits_are_errors),
