@@ -137,8 +137,8 @@ class ReplyError(Exception):
     pass
 
 
-class Resp:
-    """A RESP2 client: call() for one command, send() and receive() for pipelines."""
+class Client:
+    """call() for one command, send() and receive() for pipelines; encode() and receive() are the protocol's."""
 
     def __init__(self, client):
         self.socket = client
@@ -148,13 +148,21 @@ class Resp:
         self.file.close()
         self.socket.close()
 
+    def send(self, *words):
+        self.socket.sendall(self.encode(*words))
+
+    def call(self, *words):
+        self.send(*words)
+        return self.receive()
+
+
+class Resp(Client):
+    """A RESP2 client."""
+
     @staticmethod
     def encode(*words):
         words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-
-    def send(self, *words):
-        self.socket.sendall(self.encode(*words))
 
     def receive(self):
         line = self.file.readline()
@@ -179,21 +187,9 @@ class Resp:
             return [self.receive() for _ in range(int(rest))]
         raise AssertionError(f"unexpected reply {line!r}")
 
-    def call(self, *words):
-        self.send(*words)
-        return self.receive()
 
-
-class Text:
-    """A client of the text protocol with the calls of Resp, for commands whose reply is one line and words that need no quotes."""
-
-    def __init__(self, client):
-        self.socket = client
-        self.file = client.makefile("rb")
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
+class Text(Client):
+    """A client of the text protocol, for commands whose reply is one line and words that need no quotes."""
 
     @staticmethod
     def encode(*words):
@@ -201,9 +197,6 @@ class Text:
         words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         words[0] = b"PUT" if words[0] == b"SET" else words[0]
         return b" ".join(words) + b"\n"
-
-    def send(self, *words):
-        self.socket.sendall(self.encode(*words))
 
     def receive(self):
         """"OK", an absent value as None, an error, or the line."""
@@ -216,10 +209,6 @@ class Text:
         if line.startswith(b"ERROR "):
             return ReplyError(line[6:].decode())
         return "OK" if line == b"OK" else line
-
-    def call(self, *words):
-        self.send(*words)
-        return self.receive()
 
 
 def read_to_end(client):
