@@ -46,6 +46,7 @@ enum {
     STACK_BYTES = 1024 * 1024,
     GUARD_BYTES = 4096,
     MAPPING_BYTES = GUARD_BYTES + STACK_BYTES,
+    WATCHED_BYTES = 64 * 1024,
     STEP_NS_LIMIT = 1000,
     WEIGHT_SHIFT_LIMIT = 5,
     NAP_ONE_IN = 128,
@@ -67,13 +68,19 @@ static void *map_stack(void)
     return mapping;
 }
 
-/* AddressSanitizer remembers frames that never returned; another mapping may get their addresses. */
-static void unmap_stack(void *mapping)
+/* AddressSanitizer: the frames that an ended fiber has not left are forgotten, and what still points to its stack is found until another takes it. Both look at the part
+ * that those frames, and most others, lie in: telling of a whole stack would take longer than most threads run. */
+static void poison_stack(void *mapping, bool is_idle)
 {
 #ifdef FIBER_ASAN
-    __asan_unpoison_memory_region(mapping, MAPPING_BYTES);
+    char *watched = (char *)mapping + MAPPING_BYTES - WATCHED_BYTES;
+    if (is_idle)
+        __asan_poison_memory_region(watched, WATCHED_BYTES);
+    else
+        __asan_unpoison_memory_region(watched, WATCHED_BYTES);
 #endif
-    munmap(mapping, MAPPING_BYTES);
+    (void)mapping;
+    (void)is_idle;
 }
 
 static void *take_stack(struct io_scheduler *scheduler)
@@ -81,10 +88,14 @@ static void *take_stack(struct io_scheduler *scheduler)
     if (scheduler->stack_count == 0)
         return map_stack();
     void *mapping = scheduler->stacks[--scheduler->stack_count];
-#ifdef FIBER_ASAN
-    __asan_unpoison_memory_region(mapping, MAPPING_BYTES);
-#endif
+    poison_stack(mapping, false);
     return mapping;
+}
+
+static void unmap_stack(void *mapping)
+{
+    poison_stack(mapping, false);
+    munmap(mapping, MAPPING_BYTES);
 }
 
 /* Kept for the next fiber: mapping one costs as much as hundreds of switches. */
@@ -94,9 +105,7 @@ static void give_stack(struct io_scheduler *scheduler, void *mapping)
         unmap_stack(mapping);
         return;
     }
-#ifdef FIBER_ASAN
-    __asan_poison_memory_region(mapping, MAPPING_BYTES);
-#endif
+    poison_stack(mapping, true);
     scheduler->stacks[scheduler->stack_count++] = mapping;
 }
 
