@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Large enough that the calls do not count, small beside the memory of a database. */
-enum { READ_BYTES = 1024 * 1024 };
+/* READ_BYTES   large enough that the calls do not count, small beside the memory of a database
+ * ZEROS_BYTES  of a preallocation are passed over at once */
+enum { READ_BYTES = 1024 * 1024, ZEROS_BYTES = 1024 };
+_Static_assert(ZEROS_BYTES % LOG_RECORD_ALIGNMENT == 0, "a record may begin after zeros");
 
 struct kvs_status log_reader_init(struct log_reader *reader, struct io_file *file, const char *path, uint64_t file_id,
                                   uint64_t offset, uint64_t limit_bytes)
@@ -136,6 +138,36 @@ static struct kvs_status view_rest(struct log_reader *reader, const uint8_t **by
     return status_ok();
 }
 
+static bool are_zeros(const uint8_t *bytes, size_t size)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* Whether no header begins in the next ZEROS_BYTES, although the last to do so would end after them. */
+static bool begins_none(const uint8_t *bytes, size_t size)
+{
+    enum { REACH_BYTES = ZEROS_BYTES + LOG_RECORD_HEADER_BYTES };
+    return size >= REACH_BYTES && are_zeros(bytes, REACH_BYTES);
+}
+
+/* Find a header in the window's bytes, of which the first lie at *at of the file. *at: in, out: where it begins, or where to go on. */
+static bool search_window(const struct log_reader *reader, struct log_record *record, uint64_t *at,
+                          const uint8_t *bytes, size_t size)
+{
+    size_t i = 0;
+    bool found = false;
+    while (!found && i + LOG_RECORD_HEADER_BYTES <= size) {
+        if (i % ZEROS_BYTES == 0 && begins_none(bytes + i, size - i))
+            i += ZEROS_BYTES;
+        else if (log_record_may_begin(bytes + i) && log_record_decode(record, bytes + i, reader->file_id, *at + i))
+            found = true;
+        else
+            i += LOG_RECORD_ALIGNMENT;
+    }
+    *at += i;
+    return found;
+}
+
 struct kvs_status log_reader_search(struct log_reader *reader, bool *found, struct log_record *record, uint64_t *offset)
 {
     uint64_t at = *offset;
@@ -143,12 +175,10 @@ struct kvs_status log_reader_search(struct log_reader *reader, bool *found, stru
         const uint8_t *bytes;
         size_t size;
         STATUS_RETURN_IF_ERROR(view_rest(reader, &bytes, &size, at, LOG_RECORD_HEADER_BYTES));
-        for (size_t i = 0; i + LOG_RECORD_HEADER_BYTES <= size; i += LOG_RECORD_ALIGNMENT, at += LOG_RECORD_ALIGNMENT) {
-            if (log_record_may_begin(bytes + i) && log_record_decode(record, bytes + i, reader->file_id, at)) {
-                *found = true;
-                *offset = at;
-                return status_ok();
-            }
+        if (search_window(reader, record, &at, bytes, size)) {
+            *found = true;
+            *offset = at;
+            return status_ok();
         }
     }
     *found = false;
@@ -158,8 +188,8 @@ struct kvs_status log_reader_search(struct log_reader *reader, bool *found, stru
 /* The number of bytes up to and with the last one that is not 0. */
 static size_t size_without_zeros(const uint8_t *bytes, size_t size)
 {
-    if (size > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)
-        return 0;
+    while (size >= ZEROS_BYTES && are_zeros(bytes + size - ZEROS_BYTES, ZEROS_BYTES))
+        size -= ZEROS_BYTES;
     while (size > 0 && bytes[size - 1] == 0)
         size--;
     return size;

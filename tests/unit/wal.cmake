@@ -1,6 +1,7 @@
 kvs_test(NAME wal_writer SOURCES unit/wal_writer_test.c unit/wal_support.c ROOMS wal LABELS unit)
 kvs_test(NAME wal_replay SOURCES unit/wal_replay_test.c unit/wal_support.c ROOMS wal LABELS unit)
 kvs_test(NAME wal_unproven SOURCES unit/wal_unproven_test.c unit/wal_support.c ROOMS wal LABELS unit)
+kvs_test(NAME wal_reader SOURCES unit/wal_reader_test.c unit/wal_support.c ROOMS wal LABELS unit)
 kvs_test(NAME wal_damage SOURCES unit/wal_damage_test.c unit/wal_support.c ROOMS wal LABELS unit)
 kvs_fail_allocations(test_wal_damage OWN)
 kvs_test(NAME wal_model SOURCES unit/wal_model_test.c unit/wal_support.c ROOMS wal LABELS unit)
