@@ -265,6 +265,16 @@ function(kvs_fuzz_target)
     endif()
 endfunction()
 
+# kvs_keep_zstd_contexts(TARGET): the contexts of zstd that it frees serve again (tests/zstd_contexts.h).
+function(kvs_keep_zstd_contexts target)
+    if(TARGET ${target})
+        target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/zstd_contexts.c)
+        target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+        target_link_options(${target} PRIVATE
+            -Wl,--wrap=ZSTD_createCCtx,--wrap=ZSTD_freeCCtx,--wrap=ZSTD_createDCtx,--wrap=ZSTD_freeDCtx)
+    endif()
+endfunction()
+
 # kvs_list_folders(OUT): the sub-folders of this one that have a CMakeLists.txt.
 function(kvs_list_folders out)
     file(GLOB folders CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)

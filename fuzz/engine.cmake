@@ -10,3 +10,6 @@ kvs_fuzz_target(NAME segment SOURCES ${here}/segment_fuzz.c ${here}/segment_make
 kvs_fuzz_target(NAME manifest SOURCES ${here}/manifest_fuzz.c ${here}/manifest_plain.c ROOMS version MENDS)
 kvs_fuzz_target(NAME log_round_trip SOURCES ${here}/log_round_trip_fuzz.c ROOMS wal)
 kvs_fuzz_target(NAME stateful SOURCES ${here}/stateful_fuzz.c ${here}/stateful_model.c ROOMS db)
+foreach(target IN ITEMS fuzz_segment fuzz_stateful)
+    kvs_keep_zstd_contexts(${target})
+endforeach()

@@ -4,13 +4,9 @@ kvs_program(NAME kvstore_sim
         sim/sim_caretaker.c sim/sim_check.c sim/sim_data.c sim/sim_draw.c sim/sim_ends.c sim/sim_exhaust.c
         sim/sim_look.c sim/sim_lost.c
         sim/sim_main.c sim/sim_model.c sim/sim_oracle.c sim/sim_reader.c sim/sim_report.c sim/sim_round.c sim/sim_scan.c
-        sim/sim_shrink.c sim/sim_tap.c sim/sim_writer.c sim/sim_zstd.c
+        sim/sim_shrink.c sim/sim_tap.c sim/sim_writer.c
     ROOMS db)
-if(TARGET kvstore_sim AND NOT KVSTORE_SANITIZE)
-    target_compile_definitions(kvstore_sim PRIVATE SIM_ZSTD_WRAPPED)
-    target_link_options(kvstore_sim PRIVATE
-        -Wl,--wrap=ZSTD_createCCtx,--wrap=ZSTD_freeCCtx,--wrap=ZSTD_createDCtx,--wrap=ZSTD_freeDCtx)
-endif()
+kvs_keep_zstd_contexts(kvstore_sim)
 
 if(KVSTORE_SANITIZE)
     set(sim_rounds 300)
