@@ -303,10 +303,19 @@ static void take_steps(struct run *run)
 
 /* ---- Generations ---- */
 
+/* The defaults depend on the machine's memory, which is asked for by opening files: once. */
+static const struct kvs_options *default_options(void)
+{
+    static struct kvs_options options;
+    if (options.memory_bytes == 0)
+        kvs_options_default(&options);
+    return &options;
+}
+
 static void draw_options(struct run *run)
 {
     struct cursor *input = &run->input;
-    kvs_options_default(&run->options);
+    run->options = *default_options();
     run->options.memory_bytes = 1 << 20;
     run->options.memtable_bytes = (uint64_t)4096 << fuzz_below(input, 3);
     run->options.block_bytes = 256 << fuzz_below(input, 3);

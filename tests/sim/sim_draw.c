@@ -10,11 +10,19 @@ static uint64_t draw_size(struct io_seed *random, uint64_t least, uint64_t doubl
     return size + sim_below(random, size);
 }
 
+/* The defaults depend on the machine's memory, which is asked for by opening files: once. */
+static const struct kvs_options *default_options(void)
+{
+    static struct kvs_options options;
+    if (options.memory_bytes == 0)
+        kvs_options_default(&options);
+    return &options;
+}
+
 struct kvs_options sim_draw_options(struct sim *sim)
 {
     struct io_seed *random = &sim->random;
-    struct kvs_options options;
-    kvs_options_default(&options);
+    struct kvs_options options = *default_options();
     options.memory_bytes = draw_size(random, 1 << 20, 4);
     options.memtable_bytes = draw_size(random, 4096, 4);
     options.block_bytes = (uint32_t)draw_size(random, 256, 4);
