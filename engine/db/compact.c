@@ -38,6 +38,7 @@ void compaction_measure(struct kvs_db *db)
             data_bytes += shape.levels[level].size_bytes;
         io_mutex_lock(&db->commit.lock);
         db->workers.debt_bytes = debt_bytes;
+        db->workers.data_bytes = data_bytes;
         db->commit.merge_debt = merge_debt(db, debt_bytes, data_bytes, shape.levels[0].run_count);
         io_mutex_unlock(&db->commit.lock);
         compaction_shape_fini(&shape);
@@ -147,6 +148,14 @@ static void count_job(struct kvs_db *db, const struct compaction_result *result)
     io_mutex_unlock(&db->commit.lock);
 }
 
+static bool has_sealed(struct kvs_db *db)
+{
+    io_mutex_lock(&db->commit.lock);
+    bool has = db->commit.sealed_count != 0;
+    io_mutex_unlock(&db->commit.lock);
+    return has;
+}
+
 static struct kvs_status carry_out(struct kvs_db *db, struct version *version, const struct compaction_job *job)
 {
     struct compaction_result result;
@@ -158,6 +167,16 @@ static struct kvs_status carry_out(struct kvs_db *db, struct version *version, c
     return status_ok();
 }
 
+/* On a full disk with what was kept in reserve, if that is enough and no flush needs it: what the inputs give back is about what the output takes, or more. */
+static struct kvs_status carry_out_in_any_room(struct kvs_db *db, struct version *version,
+                                               const struct compaction_job *job)
+{
+    struct kvs_status status = carry_out(db, version, job);
+    if (status.code != KVS_NO_SPACE || job->input_bytes > reserve_bytes(db) || has_sealed(db) || !reserve_lend(db))
+        return status;
+    return carry_out(db, version, job);
+}
+
 /* Look at the levels once. did: out, whether a job was carried out. */
 static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full)
 {
@@ -166,7 +185,7 @@ static struct kvs_status compact_once(struct kvs_db *db, bool *did, bool is_full
     struct kvs_status status = pick(db, &job, &version, is_full);
     *did = false;
     if (status_is_ok(status) && job.kind != COMPACTION_NONE) {
-        status = carry_out(db, version, &job);
+        status = carry_out_in_any_room(db, version, &job);
         unmark_busy(&db->workers, version, &job);
         *did = status_is_ok(status);
     }

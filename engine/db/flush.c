@@ -15,18 +15,22 @@ enum { BROKEN_TRIES_MAX = 50 };
 enum { FLUSH_TABLES_MAX = 2 };
 _Static_assert((int)FLUSH_TABLES_MAX < (int)OPTIONS_SEALED_MAX, "some room is left while a flush lasts");
 
-/* What one flush is about: the oldest sealed memtables, which nobody else removes from the list. */
+/* What one flush is about: the oldest sealed memtables, which nobody else removes from the list.
+ *
+ * has_reserve  it is what the reserve was lent for, and takes one memtable */
 struct flush_work {
     uint32_t count;
     struct memtable *tables[FLUSH_TABLES_MAX]; /* oldest first; the list holds the references */
     struct position last;
     uint64_t bytes, entries;
+    bool has_reserve;
 };
 
 static bool take_work_locked(struct kvs_db *db, struct flush_work *work)
 {
-    *work = (struct flush_work){0};
-    for (struct sealed_table *table = db->commit.sealed_oldest; table != NULL && work->count < FLUSH_TABLES_MAX;
+    *work = (struct flush_work){.has_reserve = db->workers.reserve == RESERVE_LENT};
+    uint32_t most = work->has_reserve ? 1 : FLUSH_TABLES_MAX;
+    for (struct sealed_table *table = db->commit.sealed_oldest; table != NULL && work->count < most;
          table = table->newer) {
         work->tables[work->count++] = table->memtable;
         work->last = table->last;
@@ -152,6 +156,20 @@ static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *
     return status;
 }
 
+/* On a full disk with what was kept in reserve: the log that goes with the memtable makes more room than its run takes. */
+static struct kvs_status flush_in_any_room(struct kvs_db *db, struct flush_work *work)
+{
+    struct kvs_status status = flush_work(db, work);
+    if (status.code != KVS_NO_SPACE || !reserve_lend(db))
+        return status;
+    io_mutex_lock(&db->commit.lock);
+    drain_end(&db->commit.drain, 0, io_monotonic_ns(db->io));
+    (void)take_work_locked(db, work);
+    drain_begin(&db->commit.drain, work->bytes, work->entries, io_monotonic_ns(db->io));
+    io_mutex_unlock(&db->commit.lock);
+    return flush_work(db, work);
+}
+
 static bool is_short(struct kvs_status status)
 {
     return status.code == KVS_NO_SPACE || status.code == KVS_NO_MEMORY;
@@ -190,6 +208,8 @@ static uint64_t rescue(struct kvs_db *db, bool *is_over)
 {
     uint64_t saved;
     struct kvs_status status = rescue_run(db, &saved);
+    if (status.code == KVS_NO_SPACE && reserve_lend(db))
+        status = rescue_run(db, &saved);
     *is_over = status_is_ok(status) || !(is_short(status) || status.code == KVS_IO);
     if (!status_is_ok(status))
         db_log(db, KVS_LOG_ERROR, "what is published could not be written to a segment: %s", status_text(status));
@@ -229,11 +249,13 @@ static bool round_locked(struct kvs_db *db, uint64_t *retry_ns, bool *is_rescued
     if (has_failed) {
         *retry_ns = rescue(db, is_rescued);
     } else {
-        struct kvs_status status = flush_work(db, &work);
+        struct kvs_status status = flush_in_any_room(db, &work);
         *retry_ns = status_is_ok(status) ? 0 : handle_failure(db, status);
     }
     io_mutex_lock(&commit->lock);
     drain_end(&commit->drain, 0, io_monotonic_ns(db->io)); /* if it did not succeed */
+    if (work.has_reserve)
+        reserve_settle_locked(db);
     return *retry_ns == 0;
 }
 

@@ -131,10 +131,12 @@ void commit_note_flushed_locked(struct commit *commit, struct position flushed)
 /* A full disk is met again later, with the same bytes; anything else is the end of writing. */
 static void note_write_failure(struct commit *commit, struct kvs_status status)
 {
-    if (status.code == KVS_NO_SPACE)
-        commit->full_until_ns = io_monotonic_ns(commit->io) + FULL_RETRY_NS;
-    else
+    if (status.code != KVS_NO_SPACE) {
         commit_poison_locked(commit, status);
+        return;
+    }
+    commit->full_until_ns = io_monotonic_ns(commit->io) + FULL_RETRY_NS;
+    commit->hooks.upkeep(commit->hooks.context); /* which may have a reserve */
 }
 
 void log_write_step_locked(struct commit *commit)

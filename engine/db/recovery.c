@@ -322,6 +322,8 @@ static struct kvs_status recover_for_writing(struct recovery *recovery)
     struct manifest_numbers numbers = {
         .last_sequence = recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1};
     bool is_new = recovery->state.records == 0;
+    if (!is_new)
+        reserve_remove(db);
     if (!recovery->has_begun) {
         STATUS_RETURN_IF_ERROR(set_tails_aside(recovery));
         if (!is_new)

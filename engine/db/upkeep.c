@@ -1,5 +1,6 @@
 #include "db/db.h"
 
+#include "db/commit_internal.h"
 #include "db/prepare.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@ struct upkeep {
     uint64_t ticked_ns;
     uint64_t seen_sequence; /* applied at the last tick, and since when it has not moved */
     uint64_t still_since_ns;
-    uint64_t retry_ns; /* when to prepare or extend again after a failure; 0: at once */
-    bool wants_spare;  /* a log has been prepared since the last spare one was made */
+    uint64_t retry_ns;  /* when to prepare or extend again after a failure; 0: at once */
+    bool wants_spare;   /* a log has been prepared since the last spare one was made */
+    bool wants_reserve; /* and since the last reserve was */
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -39,6 +41,32 @@ static void note_room_locked(struct upkeep *upkeep, struct kvs_status status)
     io_condition_broadcast(&upkeep->db->workers.done);
     log_thread_room_locked(commit);
     commit_publish_locked(commit);
+}
+
+static bool is_short_of_room_locked(const struct kvs_db *db)
+{
+    const struct commit *commit = &db->commit;
+    return !status_is_ok(commit->flush_full.status) || !status_is_ok(commit->upkeep_full.status) ||
+           commit->full_until_ns != 0 || db->workers.reserve == RESERVE_LENT;
+}
+
+/* Give up the reserve; false: there is none, or nothing to go on with. Drops the lock meanwhile. */
+static bool lend_locked(struct kvs_db *db)
+{
+    io_mutex_unlock(&db->commit.lock);
+    bool is_lent = reserve_lend(db);
+    io_mutex_lock(&db->commit.lock);
+    return is_lent && !commit_has_failed_locked(&db->commit);
+}
+
+/* A log whose bytes were refused needs room as well as a flush does. What was lent for a flush is over where none is to come. */
+static void look_at_reserve_locked(struct kvs_db *db)
+{
+    const struct commit *commit = &db->commit;
+    if (commit->full_until_ns != 0)
+        (void)lend_locked(db);
+    else if (commit->sealed_count == 0)
+        reserve_settle_locked(db);
 }
 
 /* ---- The list of logs in the manifest ---- */
@@ -159,8 +187,9 @@ static bool prepare_locked(struct upkeep *upkeep)
         return false;
     if (is_small)
         commit->prepared = (struct prepared_log){0};
+    bool has_little = db->workers.reserve == RESERVE_LENT;
     struct prepare_sizes sizes = {.table_bytes = commit->wanted_table_bytes + memtable_cost(0, 0),
-                                  .first_bytes = prepare_likely_bytes(commit)};
+                                  .first_bytes = has_little ? 0 : prepare_likely_bytes(commit)};
     struct prepared_log made;
     io_mutex_unlock(&commit->lock);
     if (is_small)
@@ -169,7 +198,7 @@ static bool prepare_locked(struct upkeep *upkeep)
     io_mutex_lock(&commit->lock);
     if (status_is_ok(status))
         commit->prepared = made;
-    upkeep->wants_spare = true;
+    upkeep->wants_spare = upkeep->wants_reserve = true;
     note_room_locked(upkeep, status);
     return status_is_ok(status);
 }
@@ -179,7 +208,7 @@ static void keep_spare_locked(struct upkeep *upkeep)
 {
     struct kvs_db *db = upkeep->db;
     struct commit *commit = &db->commit;
-    bool is_full = !status_is_ok(commit->flush_full.status) || !status_is_ok(commit->upkeep_full.status);
+    bool is_full = is_short_of_room_locked(db);
     uint64_t first_bytes = prepare_likely_bytes(commit);
     if (!is_full && (!upkeep->wants_spare || first_bytes == 0 || commit_has_failed_locked(commit)))
         return;
@@ -190,6 +219,22 @@ static void keep_spare_locked(struct upkeep *upkeep)
     else
         prepare_spare(db, first_bytes);
     io_mutex_lock(&commit->lock);
+}
+
+/* Room for a full disk, once a memtable was filled or segments take as much; tried once after each rotation. */
+static void keep_reserve_locked(struct upkeep *upkeep)
+{
+    struct kvs_db *db = upkeep->db;
+    const struct commit *commit = &db->commit;
+    bool was_filled = commit->sealed_log_bytes >= db->table_bytes / 4; /* of small entries a log takes less */
+    bool is_worth_it = was_filled || db->workers.data_bytes >= reserve_bytes(db);
+    if (!upkeep->wants_reserve || !is_worth_it || db->workers.reserve != RESERVE_NONE || is_short_of_room_locked(db) ||
+        commit_has_failed_locked(commit))
+        return;
+    upkeep->wants_reserve = false;
+    io_mutex_unlock(&db->commit.lock);
+    reserve_make(db);
+    io_mutex_lock(&db->commit.lock);
 }
 
 static bool extend_locked(struct upkeep *upkeep)
@@ -220,12 +265,40 @@ static bool extend_locked(struct upkeep *upkeep)
     return status_is_ok(status);
 }
 
+/* A writer waits for room in the log, and the disk has none: a memtable that is flushed before it is full gives its log back. Only where no flush is on its way. If there
+ * is no log to go on with, a small one is made of the reserve. */
+static bool seal_early_locked(struct upkeep *upkeep)
+{
+    struct kvs_db *db = upkeep->db;
+    struct commit *commit = &db->commit;
+    bool is_waited_for = commit->wanted_piece_bytes != 0 || commit->wanted_table_bytes != 0;
+    if (commit->upkeep_full.status.code != KVS_NO_SPACE || !is_waited_for || commit->sealed_count != 0 ||
+        memtable_count(commit->memtable) == 0)
+        return false;
+    if (commit->prepared.log == NULL && (!lend_locked(db) || !prepare_locked(upkeep)))
+        return false;
+    if (commit_has_failed_locked(commit) || !rotate_locked(commit))
+        return false;
+    note_room_locked(upkeep, status_ok());
+    return true;
+}
+
+/* What is lent is not for the log. */
+static bool make_room_locked(struct upkeep *upkeep)
+{
+    if (upkeep->db->workers.reserve == RESERVE_LENT)
+        return false;
+    return prepare_locked(upkeep) || extend_locked(upkeep) || seal_early_locked(upkeep);
+}
+
 struct kvs_status upkeep_close(struct kvs_db *db)
 {
     struct commit *commit = &db->commit;
     if (commit->prepared.log != NULL)
         prepare_discard(db, &commit->prepared);
     prepare_discard_spare(db);
+    if (db->workers.reserve == RESERVE_HELD)
+        reserve_remove(db);
     commit->prepared = (struct prepared_log){0};
     struct version_edit edit;
     version_edit_init(&edit);
@@ -332,6 +405,8 @@ static bool list_logs_locked(struct upkeep *upkeep)
     if (!has_log_edit_locked(&upkeep->db->commit))
         return true;
     struct kvs_status status = install_log_edit_locked(upkeep->db);
+    if (status.code == KVS_NO_SPACE && lend_locked(upkeep->db))
+        status = install_log_edit_locked(upkeep->db);
     note_room_locked(upkeep, status);
     return status_is_ok(status);
 }
@@ -346,15 +421,16 @@ static bool round_locked(struct upkeep *upkeep)
     /* With a spare log that takes memory only, and comes before a sync that may be slow. */
     if (may_try && !commit_has_failed_locked(&db->commit) && db->workers.spare.writer != NULL)
         (void)prepare_locked(upkeep);
-    if (may_try && !commit_has_failed_locked(&db->commit) && list_logs_locked(upkeep) &&
-        (prepare_locked(upkeep) || extend_locked(upkeep)))
+    if (may_try && !commit_has_failed_locked(&db->commit) && list_logs_locked(upkeep) && make_room_locked(upkeep))
         return true;
     /* What was short before is not needed any more, as when a flush took the log whose end could not be listed. */
     if (may_try && upkeep->retry_ns == 0 && !status_is_ok(db->commit.upkeep_full.status))
         note_room_locked(upkeep, status_ok());
     if (bury_logs_locked(db) || reclaim_locked(db))
         return true;
+    look_at_reserve_locked(db);
     keep_spare_locked(upkeep);
+    keep_reserve_locked(upkeep);
     workers_want_janitor_locked(db);
     tick_locked(upkeep);
     return false;
@@ -363,7 +439,7 @@ static bool round_locked(struct upkeep *upkeep)
 void upkeep_body(void *argument)
 {
     struct kvs_db *db = argument;
-    struct upkeep upkeep = {.db = db, .wants_spare = true};
+    struct upkeep upkeep = {.db = db, .wants_spare = true, .wants_reserve = true};
     io_mutex_lock(&db->commit.lock);
     while (!db->workers.stopping) {
         if (round_locked(&upkeep))

@@ -1,7 +1,7 @@
 /* workers.h -- the threads behind the pipeline: upkeep, flush, compaction, janitor.
  *
  * Role      upkeep      lists logs and their ends in the manifest, prepares the next log and memtable, preallocates, lets go of replaced views,
- *                       and notes the durable record in the manifest when the database is idle
+ *                       notes the durable record in the manifest when the database is idle, and keeps the reserve
  *           flush       makes a run of level 0 of the sealed memtables, and drops their logs
  *           janitor     unlinks obsolete files
  *           compaction  keeps the levels in shape; carries out kvs_compact
@@ -13,6 +13,7 @@
 #define KVS_DB_WORKERS_H
 
 #include "base/status.h"
+#include "db/reserve.h"
 #include "io/io_thread.h"
 
 #include <stdatomic.h>
@@ -41,6 +42,8 @@ struct spare_log {
 /* debt_bytes          what compaction owes
  * noted_record        the durable record that the manifest has
  * spare               a log prepared beside the one of the commit pipeline: upkeep's own
+ * reserve             room kept for a full disk: commit lock, moved by reserve.c
+ * data_bytes          what segments take
  * editing_logs        the role of composing and installing an edit that touches the list of logs
  * compact_asked       tickets of kvs_compact given out, and served: commit lock; done wakes them
  * compact_failure     why compaction has stopped */
@@ -54,7 +57,8 @@ struct workers {
     _Atomic bool stop; /* for jobs under way */
     bool stopping;
     bool editing_logs;
-    uint64_t debt_bytes;
+    enum reserve_state reserve;
+    uint64_t debt_bytes, data_bytes;
     uint64_t noted_record;
     struct spare_log spare;
     unsigned

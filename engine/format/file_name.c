@@ -23,6 +23,7 @@ static const struct name_pattern patterns[FILE_TYPE_COUNT] = {
     [FILE_CURRENT] = {"CURRENT", "CURRENT", "", false},
     [FILE_CURRENT_TEMPORARY] = {"temporary CURRENT", "CURRENT.tmp", "", false},
     [FILE_LOCK] = {"LOCK", "LOCK", "", false},
+    [FILE_RESERVE] = {"reserve", "RESERVE", "", false},
     [FILE_LOST] = {"lost folder", "lost", "", false},
     [FILE_TAIL] = {"tail of a log", NULL, NULL, false},
 };

@@ -2,7 +2,7 @@
  *
  * Role      The one place where names are made and understood.
  * Format    NUMBER is decimal with at least six digits and no zeros beyond those: 000012.log, 000012.seg, MANIFEST-000003, CURRENT, CURRENT.tmp,
- *           LOCK, the folder lost, and in it NUMBER.log.OFFSET.tail. One number has one name.
+ *           LOCK, RESERVE, the folder lost, and in it NUMBER.log.OFFSET.tail. One number has one name.
  * Threads   Pure functions.
  * Failure   A name or path that does not fit is an error, never cut.
  */
@@ -20,8 +20,9 @@ enum file_type {
     FILE_CURRENT,
     FILE_CURRENT_TEMPORARY,
     FILE_LOCK,
-    FILE_LOST, /* the folder of what was set aside */
-    FILE_TAIL, /* in the lost folder: the end of a log that was cut; numbered as the log */
+    FILE_RESERVE, /* room for when the disk is full */
+    FILE_LOST,    /* the folder of what was set aside */
+    FILE_TAIL,    /* in the lost folder: the end of a log that was cut; numbered as the log */
     FILE_TYPE_COUNT
 };
 

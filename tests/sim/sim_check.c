@@ -190,6 +190,7 @@ static bool check_name(void *context, const char *name)
         break;
     case FILE_CURRENT:
     case FILE_LOCK:
+    case FILE_RESERVE:
     case FILE_LOST:
         is_expected = true;
         break;

@@ -26,6 +26,7 @@ static const struct name_case names[] = {
     {"CURRENT", FILE_CURRENT, 0},
     {"CURRENT.tmp", FILE_CURRENT_TEMPORARY, 0},
     {"LOCK", FILE_LOCK, 0},
+    {"RESERVE", FILE_RESERVE, 0},
     {"lost", FILE_LOST, 0},
 };
 
@@ -64,6 +65,7 @@ static void format_file_name_foreign_is_unknown(void **state)
                                           "current",
                                           "lost.found",
                                           "LOCK2",
+                                          "RESERVE.old",
                                           "000012.blob",
                                           "18446744073709551616.log",
                                           "99999999999999999999999.log",
