@@ -71,6 +71,12 @@ void reserve_make(struct kvs_db *db)
     (void)status;
 }
 
+void reserve_settle_locked(struct kvs_db *db)
+{
+    if (db->workers.reserve == RESERVE_LENT)
+        move_locked(db, RESERVE_NONE);
+}
+
 bool reserve_lend(struct kvs_db *db)
 {
     io_mutex_lock(&db->commit.lock);
@@ -81,17 +87,13 @@ bool reserve_lend(struct kvs_db *db)
     if (!is_held)
         return false;
     if (!status_is_ok(unlink_file(db))) {
-        move(db, RESERVE_NONE);
+        io_mutex_lock(&db->commit.lock);
+        reserve_settle_locked(db); /* if upkeep has not: no flush may be to come */
+        io_mutex_unlock(&db->commit.lock);
         return false;
     }
     db_log(db, KVS_LOG_WARNING, "the disk is full: what was kept in reserve is given up, for what makes room");
     return true;
-}
-
-void reserve_settle_locked(struct kvs_db *db)
-{
-    if (db->workers.reserve == RESERVE_LENT)
-        move_locked(db, RESERVE_NONE);
 }
 
 void reserve_remove(struct kvs_db *db)

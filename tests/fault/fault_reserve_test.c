@@ -415,6 +415,39 @@ static void db_reserve_edit_that_is_refused_gets_it(void **state)
     }
 }
 
+static void compact_without_unlink(void *argument)
+{
+    struct machine *machine = argument;
+    struct kvs_db *db = open_machine(machine, false);
+    put_many(machine, db, FIRST_KEYS);
+    assert_true(kvs_ok(kvs_flush(db)));
+    rest(machine, 2000);
+    fill_disk(machine);
+    io_fault_add(machine->fault,
+                 &(struct io_fault_rule){
+                     .call = IO_CALL_UNLINK, .nth = 1, .for_good = true, .sys_errno = EIO, .name_part = "RESERVE"});
+    assert_int_equal(kvs_compact(db).code, KVS_NO_SPACE);
+    assert_int_equal(io_fault_fired_count(machine->fault), 1);
+    io_fault_clear(machine->fault);
+    set_capacity(machine, ROOMY_BYTES);
+    put_many(machine, db, 2 * TABLE_KEYS);
+    rest(machine, 500);
+    assert_true(has_reserve(machine));
+    expect_keys(machine, db);
+    assert_true(kvs_ok(kvs_close(db)));
+    assert_false(has_reserve(machine));
+}
+
+/* A disk that fails where the reserve is to go makes no room, and does no other harm, whoever looks at the reserve meanwhile. */
+static void db_reserve_that_cannot_be_unlinked_harms_nothing(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 20; seed++) {
+        struct machine machine = {.mode = KVS_SYNC_ALWAYS, .more = seed};
+        run_once(&machine, compact_without_unlink);
+    }
+}
+
 /* ---- Its life ---- */
 
 static void make_again(void *argument)
@@ -502,6 +535,7 @@ int main(void)
         cmocka_unit_test(db_reserve_full_disk_small_compaction_has_room),
         cmocka_unit_test(db_reserve_write_that_is_refused_gets_it),
         cmocka_unit_test(db_reserve_edit_that_is_refused_gets_it),
+        cmocka_unit_test(db_reserve_that_cannot_be_unlinked_harms_nothing),
         cmocka_unit_test(db_reserve_is_made_again_and_goes_at_close),
         cmocka_unit_test(db_reserve_of_killed_process_is_room_to_open),
     };
