@@ -131,8 +131,9 @@ KVS_MUST_USE static inline struct kvs_status io_file_preallocate(struct io_file 
     return file->io->ops->file_preallocate(file, offset, size);
 }
 
-/* Ask the system to begin writing [offset, offset + size) to the device, without waiting. Says nothing about durability: it only keeps a later sync of a
- * large file, and every other file's sync beside it, short. */
+/* Ask the system to begin writing [offset, offset + size) to the device; waits while too much that was asked for before is on its way. Says nothing about
+ * durability: it only keeps a later sync of a large file, and every other file's sync beside it, short. A failure is told by that sync. (Idea:
+ * strict_bytes_per_sync of RocksDB.) */
 static inline void io_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
 {
     if (file->io->ops->file_start_writeback != NULL)

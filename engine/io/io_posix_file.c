@@ -8,12 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0600, ZERO_CHUNK_BYTES = 64 * 1024 };
+enum {
+    FILE_MODE = 0600,
+    ZERO_CHUNK_BYTES = 64 * 1024,
+    IN_FLIGHT_BYTES =
+        4 * 1024 *
+        1024, /* of one file; more does not make a device faster, and a sync of another file waits behind all of it */
+};
 
-/* path is kept for the sentences of errors. */
+/* writeback_errno  of writeback that was started early; 0: none has failed
+ * path             for the sentences of errors */
 struct posix_file {
     struct io_file file;
     int descriptor;
+    int writeback_errno;
     char path[];
 };
 
@@ -53,6 +61,7 @@ struct kvs_status posix_file_open(struct io *io, struct io_file **file, const ch
     if (opened == NULL)
         return STATUS(KVS_NO_MEMORY, "cannot open %s: no memory", path);
     opened->file.io = io;
+    opened->writeback_errno = 0;
     memcpy(opened->path, path, path_bytes);
     opened->descriptor = posix_open_descriptor(path, flags_of_mode(mode), FILE_MODE);
     if (opened->descriptor < 0) {
@@ -114,6 +123,9 @@ struct kvs_status posix_file_sync(struct io_file *file, enum io_sync_tag tag)
 {
     struct posix_file *self = posix_of(file);
     int result;
+    if (self->writeback_errno != 0)
+        return STATUS_ERRNO(self->writeback_errno, "cannot sync %s (SYNC-%d): its writeback has failed", self->path,
+                            (int)tag);
     do
         result = fdatasync(self->descriptor);
     while (result != 0 && errno == EINTR);
@@ -157,12 +169,22 @@ struct kvs_status posix_file_preallocate(struct io_file *file, uint64_t offset, 
                         self->path);
 }
 
+/* The kernel tells a failure of the device once, to whoever asks first: it is kept for the sync. */
+static void write_back(struct posix_file *self, uint64_t offset, uint64_t size, unsigned flags)
+{
+    bool has_failed = sync_file_range(self->descriptor, (off64_t)offset, (off64_t)size, flags) != 0;
+    if (has_failed && errno != ENOSYS && errno != EINVAL && errno != ESPIPE && self->writeback_errno == 0)
+        self->writeback_errno = errno;
+}
+
 void posix_file_start_writeback(struct io_file *file, uint64_t offset, uint64_t size)
 {
     struct posix_file *self = posix_of(file);
-    /* A hint: what fails here fails again, and is told, at the sync. */
-    if (offset <= INT64_MAX && size <= INT64_MAX - offset)
-        (void)sync_file_range(self->descriptor, (off64_t)offset, (off64_t)size, SYNC_FILE_RANGE_WRITE);
+    if (!range_fits(offset, size))
+        return;
+    write_back(self, offset, size, SYNC_FILE_RANGE_WRITE);
+    if (offset >= IN_FLIGHT_BYTES)
+        write_back(self, offset - IN_FLIGHT_BYTES, size, SYNC_FILE_RANGE_WAIT_BEFORE);
 }
 
 struct kvs_status posix_file_truncate(struct io_file *file, uint64_t size)

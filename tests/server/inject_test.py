@@ -11,7 +11,7 @@ import random
 import time
 
 from inject import TRACED, Injection, can_trace, wrapper
-from load import MODES, Case, end, until
+from load import END_S, MODES, Case, end, until
 from support import ReplyError, Server, expect, run_tests, skip
 
 # So many calls of each kind fail in turn at a start, in each mode of the start of threads and of so many kinds by chance.
@@ -129,6 +129,27 @@ def server_failing_read_is_told_and_never_taken_for_absence():
         expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
 
 
+def server_failing_early_writeback_is_a_failing_sync():
+    """The kernel tells a failed writeback once: where it was begun before the sync, the sync must not find that all is well."""
+    server = Server("--memory", "1M", "--sync", "os")
+    client = server.resp()
+    injection = Injection(server.pid(), "sync_file_range:error=EIO")
+    for number in range(READ_KEYS // 6):
+        client.call("SET", f"key{number:06}", value_of(number))
+    limit = time.monotonic() + END_S
+    while "its writeback has failed" not in server.log():
+        expect(time.monotonic() < limit, f"no flush has failed; log:\n{server.log()}")
+        time.sleep(0.01)
+    injection.heal()
+    for number in range(READ_KEYS // 6):
+        while client.call("SET", f"key{number:06}", value_of(number)) != "OK":  # until the flush has been tried again
+            expect(time.monotonic() < limit, "writes do not come back")
+            time.sleep(0.01)
+    for number in range(READ_KEYS // 6):
+        expect(client.call("GET", f"key{number:06}") == value_of(number), "a read after it was over")
+    expect(server.stop() == 0, f"exit status not 0; log:\n{server.log()}")
+
+
 def server_slow_sync_holds_up_neither_reads_nor_the_end():
     """A disk that takes its time is not a fault: no error may come of it."""
     for mode in ("always", chance.choice(MODES[1:])):
@@ -176,5 +197,5 @@ if __name__ == "__main__":
     run_tests([server_failing_sync_acknowledges_nothing_more, server_sync_that_fails_once_is_not_tried_again,
                server_failing_write_is_told, server_no_room_is_told_and_writes_come_back, server_folder_that_fails_is_survived,
                server_failing_read_is_told_and_never_taken_for_absence,
-               server_slow_sync_holds_up_neither_reads_nor_the_end,
+               server_failing_early_writeback_is_a_failing_sync, server_slow_sync_holds_up_neither_reads_nor_the_end,
                server_failing_call_at_start_refuses_or_serves])
