@@ -171,15 +171,24 @@ static struct kvs_status publish_view(struct recovery *recovery)
     return status_ok();
 }
 
-/* Above all numbers that were ever given out. */
-static void raise_position(struct recovery *recovery, const struct version_recovery *state)
+static void raise_sequence(struct recovery *recovery, uint64_t sequence)
 {
-    const uint64_t candidates[] = {recovery->flushed_sequence, state->numbers.last_sequence,
-                                   recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1};
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        if (candidates[i] > recovery->position.sequence)
-            recovery->position.sequence = candidates[i];
-    }
+    if (recovery->position.sequence < sequence)
+        recovery->position.sequence = sequence;
+}
+
+/* To what stable storage says was given out: segments and the manifest. */
+static void raise_to_listed(struct recovery *recovery)
+{
+    raise_sequence(recovery, recovery->flushed_sequence);
+    raise_sequence(recovery, recovery->state.numbers.last_sequence);
+}
+
+/* Above all numbers that were ever given out, those of torn tails too, whose headers a power cut may take. */
+static void raise_position(struct recovery *recovery)
+{
+    raise_to_listed(recovery);
+    raise_sequence(recovery, recovery->report.next_sequence == 0 ? 0 : recovery->report.next_sequence - 1);
     if (recovery->position.record < recovery->first_new - 1)
         recovery->position.record = recovery->first_new - 1;
 }
@@ -246,13 +255,12 @@ static struct kvs_status leave_to_flush(struct recovery *recovery, struct prepar
 }
 
 /* Make what is unproven safe, or leave it to the flush; then list the new log. */
-static struct kvs_status begin_log(struct recovery *recovery, const struct version_recovery *state,
-                                   struct prepared_log *made)
+static struct kvs_status begin_log(struct recovery *recovery, struct prepared_log *made)
 {
     made->log->before.record = recovery->first_new - 1;
     log_writer_begin(made->log->writer, recovery->first_new);
     find_durable(recovery);
-    raise_position(recovery, state);
+    raise_position(recovery);
     if (recovery->unproven == WRITTEN_AGAIN)
         STATUS_RETURN_IF_ERROR(recovery_write_again(recovery, made->log->writer));
     recovery->is_spent = true; /* from here on it cannot be repeated */
@@ -299,7 +307,7 @@ static struct kvs_status make_log(struct recovery *recovery)
                                   .log_bytes = recovery->unproven == WRITTEN_AGAIN ? recovery->report.bytes : 0,
                                   .first_bytes = prepare_likely_bytes(&db->commit)};
     STATUS_RETURN_IF_ERROR(prepare_next(db, &made, &sizes));
-    struct kvs_status status = begin_log(recovery, &recovery->state, &made);
+    struct kvs_status status = begin_log(recovery, &made);
     status_save_text(status, text);
     view_unref(made.view);
     free(made.seal);
@@ -339,7 +347,7 @@ static struct kvs_status recover_for_writing(struct recovery *recovery)
 static struct kvs_status recover_for_reading(struct recovery *recovery)
 {
     recovery->unproven = PROVEN_ALL; /* nothing is written: there is nothing to make safe */
-    raise_position(recovery, &recovery->state);
+    raise_position(recovery);
     recovery->durable = recovery->position;
     set_positions(recovery);
     return publish_view(recovery);
@@ -385,7 +393,10 @@ static struct kvs_status serve_without_room(struct recovery *recovery)
     if (recovery->report.unproven != 0 && db->options.sync_mode == KVS_SYNC_ALWAYS)
         STATUS_RETURN_IF_ERROR(prove_in_place(recovery));
     find_durable(recovery);
-    raise_position(recovery, &recovery->state);
+    if (recovery->has_begun) /* the new manifest has the numbers that were cut */
+        raise_position(recovery);
+    else
+        raise_to_listed(recovery);
     struct position shown = recovery->position;
     db->commit.applied = db->commit.written = db->commit.durable = shown;
     atomic_store(&db->commit.published, shown.sequence);

@@ -96,6 +96,9 @@ static void check_place(struct sim *sim, size_t kept, uint64_t required)
         sim_fail(sim, "check: batch %llu to %llu is lost, and everything up to %llu had to be there",
                  (unsigned long long)model->batches[kept].first, (unsigned long long)model->batches[kept].last,
                  (unsigned long long)required);
+    if (sim_published(sim) < required)
+        sim_fail(sim, "check: %llu is published, and %llu had been, for good: numbers would be given out again",
+                 (unsigned long long)sim_published(sim), (unsigned long long)required);
     oracle_check_interval_loss(sim, kept);
 }
 
@@ -110,7 +113,7 @@ static uint64_t adopted_as_durable(struct sim *sim, uint64_t last)
     return stats.durable_sequence > floor ? stats.durable_sequence : floor;
 }
 
-/* History goes on from the state that recovery has found. */
+/* History goes on from the state that recovery has found, and numbers from what it shows as published: they may be those of batches that were cut. */
 static void adopt_state(struct sim *sim, size_t kept)
 {
     struct oracle *oracle = &sim->oracle;
@@ -121,6 +124,7 @@ static void adopt_state(struct sim *sim, size_t kept)
     for (size_t i = model->batch_count; i > 0 && model->batches[i - 1].last > oracle->power_floor; i--)
         model->batches[i - 1].seen_ns = sim_now_ns(sim);
     oracle->check_interval = false;
+    oracle_acknowledge(sim, sim_published(sim), false);
     sim->is_adopted = true;
 }
 

@@ -98,9 +98,43 @@ void oracle_end_generation(struct sim *sim)
         oracle->intents = next;
     }
     oracle->observation_count = 0;
+    oracle->awaits_room = false;
 }
 
 /* ---- Order ---- */
+
+static void check_given_out(struct sim *sim)
+{
+    const struct oracle *oracle = &sim->oracle;
+    if (oracle->next_first <= oracle->given_out)
+        sim_fail(sim, "the next batch gets %llu, and a log has given out up to %llu", (number)oracle->next_first,
+                 (number)oracle->given_out);
+}
+
+void oracle_open(struct sim *sim, uint64_t given_out, bool awaits_room)
+{
+    struct oracle *oracle = &sim->oracle;
+    oracle->next_first = kvs_applied_sequence(sim->db) + 1;
+    oracle->given_out = given_out;
+    oracle->awaits_room = awaits_room;
+    if (!awaits_room)
+        check_given_out(sim);
+}
+
+void oracle_note_published(struct sim *sim, uint64_t published)
+{
+    struct oracle *oracle = &sim->oracle;
+    if (oracle->awaits_room && oracle->next_first <= published)
+        oracle->next_first = published + 1;
+}
+
+/* Nothing of it is published yet: that still ends where recovery did. */
+static void begin_to_write(struct sim *sim)
+{
+    oracle_note_published(sim, kvs_published_sequence(sim->db));
+    sim->oracle.awaits_room = false;
+    check_given_out(sim);
+}
 
 static void judge_observations(struct sim *sim)
 {
@@ -133,6 +167,8 @@ void oracle_see(struct sim *sim, uint64_t first, const struct model_change *chan
         see_again(sim, known, hash, count);
         return;
     }
+    if (oracle->awaits_room)
+        begin_to_write(sim);
     struct intent *intent = find_intent(oracle, hash, count);
     if (intent == NULL)
         sim_fail(sim, "a log holds a batch of %zu changes at %llu that nobody is writing", count, (number)first);
@@ -154,6 +190,7 @@ void oracle_see(struct sim *sim, uint64_t first, const struct model_change *chan
 void oracle_acknowledge(struct sim *sim, uint64_t sequence, bool is_durable)
 {
     struct oracle *oracle = &sim->oracle;
+    oracle_note_published(sim, kvs_published_sequence(sim->db));
     if (sequence >= oracle->next_first)
         sim_fail(sim, "%llu is acknowledged, but no log holds more than %llu", (number)sequence,
                  (number)oracle->next_first - 1);

@@ -36,6 +36,7 @@ struct observation {
 };
 
 /* next_first  the sequence number that the next new batch must have
+ * given_out   the largest that a log's header showed before the open; awaits_room: that was without room, and no new batch was seen since
  * kill_floor, power_floor   everything up to here must survive
  * check_interval  the last crash was a power cut in mode interval: what it may take back is bounded by crash_ns and interval_ns
  * may_be_late     syncs were failing or slow, or the disk is full, so that only the bound for writers holds
@@ -43,7 +44,8 @@ struct observation {
 struct oracle {
     struct model model;
     struct intent *intents;
-    uint64_t next_first;
+    uint64_t next_first, given_out;
+    bool awaits_room;
     uint64_t kill_floor, power_floor;
     bool check_interval, may_be_late;
     uint64_t crash_ns, interval_ns, room_ns, acknowledged;
@@ -53,6 +55,13 @@ struct oracle {
 
 void oracle_init(struct oracle *oracle, size_t key_count);
 void oracle_fini(struct oracle *oracle);
+
+/* The database was just opened: new batches get numbers above all that were given out. One that was opened without room passes over those that were cut
+ * only when it has some, and shows it by what is published. */
+void oracle_open(struct sim *sim, uint64_t given_out, bool awaits_room);
+
+/* Published is what the engine shows now. */
+void oracle_note_published(struct sim *sim, uint64_t published);
 
 /* Whether an intent with these changes is on its way already, so that a second one could not be told from it. */
 bool oracle_is_pending(const struct oracle *oracle, const struct model_change *changes, size_t count);
