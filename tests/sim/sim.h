@@ -42,6 +42,7 @@ enum { SIM_WRITERS_MAX = 4, SIM_READERS_MAX = 3 };
  * generations  at most
  * writers      at most
  * no_*         leave out readers, the caretaker (flush, compact, full disks...), or injected faults: to narrow a failure down
+ * full_disks   every round is tight, not one in four
  * drop_sync    a row of the durability ledger whose syncs do nothing: the simulation must fail then */
 struct sim_config {
     uint64_t seed;
@@ -51,6 +52,7 @@ struct sim_config {
     uint64_t writers;
     uint64_t drop_sync;
     bool no_readers, no_caretaker, no_faults;
+    bool full_disks;
     bool verbose;
     FILE *trace;
 };
@@ -60,9 +62,11 @@ enum sim_trouble { TROUBLE_NONE, TROUBLE_SLOW, TROUBLE_FAULT };
 
 /* options      of the open database
  * generation   from 0
+ * is_tight     the disk is full most of the time, and when the database is opened
  * trouble      of this generation
  * full         the disk is full, or was a moment ago: writes may be refused
  * room_ns      when that was last over in this generation
+ * is_closing   what a full disk keeps from the log is answered UNKNOWN now
  * is_adopted   the state that recovery found was checked and is where history goes on: what is promised from now on counts
  * changed_ns   when a write or sync last succeeded
  * poisoned     a write was refused because of an earlier failure: none that begins later may succeed
@@ -89,7 +93,7 @@ struct sim {
     uint64_t generation;
     uint64_t operations;
     enum sim_trouble trouble;
-    bool full, is_adopted, poisoned;
+    bool is_tight, full, is_closing, is_adopted, poisoned;
     uint64_t room_ns;
     uint64_t changed_ns;
     uint64_t latest_published;
@@ -161,6 +165,13 @@ bool sim_check_folder(struct sim *sim);
 struct kvs_options sim_draw_options(struct sim *sim);
 void sim_draw_trouble(struct sim *sim);
 void sim_draw_crash(struct sim *sim);
+
+/* Whether the disk that a generation begins with is full. */
+void sim_draw_room(struct sim *sim);
+
+/* Leave room for so many bytes, or for all. Who makes room knows until when writes may still be refused. */
+void sim_fill_disk(struct sim *sim, uint64_t rest_bytes);
+void sim_empty_disk(struct sim *sim);
 
 /* The disk, and the io between it and the engine: made before an open and taken down after the close. */
 void sim_use_disk(struct sim *sim, struct io_mem *mem);

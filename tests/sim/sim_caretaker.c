@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* How long a disk is full at most. */
+#define FULL_NS UINT64_C(600000000)
+#define FULL_TIGHT_NS UINT64_C(3000000000)
+
 /* After room has come back, writes may be refused for so long at most: until it is noticed and, where syncs are slow, until what had no room is done. */
 #define FULL_GRACE_NS UINT64_C(1000000000)
 #define FULL_SLOW_GRACE_NS UINT64_C(15000000000)
@@ -65,17 +69,13 @@ static void open_twice(struct sim_user *user)
 static void fill_disk(struct sim_user *user)
 {
     struct sim *sim = user->sim;
-    uint64_t free_bytes, rest = sim_below(&user->random, 24) * 4096;
-    struct kvs_status status = io_free_space(io_mem_as_io(sim->mem), &free_bytes, "/");
-    if (!sim_accept(sim, user->name, "free_space", sim_now_ns(sim), status))
-        return;
-    sim->full = true;
-    io_mem_set_capacity(sim->mem, SIM_DISK_BYTES - free_bytes + rest);
-    sim_note(sim, "%s disk full, but for %llu bytes", user->name, (unsigned long long)rest);
-    sim_sleep(sim, sim_below(&user->random, 600000000));
+    uint64_t rest_bytes = sim_below(&user->random, 24) * 4096;
+    sim_fill_disk(sim, rest_bytes);
+    sim_note(sim, "%s disk full, but for %llu bytes", user->name, (unsigned long long)rest_bytes);
+    sim_sleep(sim, sim_below(&user->random, sim->is_tight ? FULL_TIGHT_NS : FULL_NS));
     if (sim_has_crashed(sim))
         return;
-    io_mem_set_capacity(sim->mem, SIM_DISK_BYTES);
+    sim_empty_disk(sim);
     sim_note(sim, "%s disk has room", user->name);
     sim_sleep(sim, sim->trouble == TROUBLE_SLOW ? FULL_SLOW_GRACE_NS : FULL_GRACE_NS);
     sim->full = false;
@@ -109,7 +109,10 @@ static void take_care(struct sim_user *user)
         sim_sleep(sim, sim_below(&user->random, 3000000000));
         break;
     default:
-        sim_sleep(sim, sim_below(&user->random, 1000000));
+        if (sim->is_tight && sim_one_in(&user->random, 2))
+            fill_disk(user);
+        else
+            sim_sleep(sim, sim_below(&user->random, 1000000));
         break;
     }
 }

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+/* Half of these do not suffice for a new manifest and a new log. */
+enum { TIGHT_PAGES = 64 };
+
 static uint64_t draw_size(struct io_seed *random, uint64_t least, uint64_t doublings)
 {
     uint64_t size = least << sim_below(random, doublings);
@@ -92,6 +95,18 @@ void sim_draw_trouble(struct sim *sim)
         draw_slowness(sim);
     if (sim->trouble == TROUBLE_FAULT)
         draw_fault(sim);
+}
+
+void sim_draw_room(struct sim *sim)
+{
+    if (sim->is_tight && !sim_one_in(&sim->random, 4)) {
+        uint64_t rest_bytes = sim_below(&sim->random, TIGHT_PAGES) * 4096;
+        sim_fill_disk(sim, rest_bytes);
+        sim_note(sim, "disk full, but for %llu bytes", (unsigned long long)rest_bytes);
+    } else if (sim_one_in(&sim->random, 2) || !sim->full) {
+        sim_empty_disk(sim);
+        sim->full = false;
+    }
 }
 
 void sim_draw_crash(struct sim *sim)

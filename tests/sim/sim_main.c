@@ -23,6 +23,7 @@ static const char help[] =
     "  --generations N  crashes and reopens, at most\n"
     "  --writers N      writers, at most\n"
     "  --no-readers, --no-caretaker, --no-faults   leave these out\n"
+    "  --full-disks     the disk is full most of the time in every round, not in one of four\n"
     "  --verbose        print every operation\n"
     "  --trace FILE     write every I/O call to FILE\n"
     "  --drop-sync N    the syncs of SYNC-N do nothing: a run that must fail\n"
@@ -44,6 +45,7 @@ enum option_number {
     NO_READERS,
     NO_CARETAKER,
     NO_FAULTS,
+    FULL_DISKS,
     VERBOSE,
     TRACE,
     DROP_SYNC,
@@ -65,6 +67,7 @@ static const struct option options[] = {
     {"no-readers", no_argument, NULL, NO_READERS},
     {"no-caretaker", no_argument, NULL, NO_CARETAKER},
     {"no-faults", no_argument, NULL, NO_FAULTS},
+    {"full-disks", no_argument, NULL, FULL_DISKS},
     {"verbose", no_argument, NULL, VERBOSE},
     {"trace", required_argument, NULL, TRACE},
     {"drop-sync", required_argument, NULL, DROP_SYNC},
@@ -146,6 +149,9 @@ static void read_command(struct command *command, int argc, char **argv)
             break;
         case NO_FAULTS:
             config->no_faults = true;
+            break;
+        case FULL_DISKS:
+            config->full_disks = true;
             break;
         case VERBOSE:
             config->verbose = true;

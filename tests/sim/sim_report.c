@@ -30,8 +30,9 @@ static void print_command(const struct sim *sim)
         fprintf(stderr, " --writers %llu", (unsigned long long)config->writers);
     if (config->drop_sync != 0)
         fprintf(stderr, " --drop-sync %llu", (unsigned long long)config->drop_sync);
-    fprintf(stderr, "%s%s%s --verbose\n", config->no_readers ? " --no-readers" : "",
-            config->no_caretaker ? " --no-caretaker" : "", config->no_faults ? " --no-faults" : "");
+    fprintf(stderr, "%s%s%s%s --verbose\n", config->no_readers ? " --no-readers" : "",
+            config->no_caretaker ? " --no-caretaker" : "", config->no_faults ? " --no-faults" : "",
+            config->full_disks ? " --full-disks" : "");
     fprintf(stderr, "shorten with: the same and --shrink\n");
 }
 
