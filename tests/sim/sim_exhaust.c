@@ -164,16 +164,20 @@ static void run(struct workload *workload, struct io_mem *mem)
 
 /* ---- What is found afterwards ---- */
 
-static void read_state(const struct workload *workload, struct kvs_db *db, uint8_t state[KEYS])
+/* False: the power went meanwhile. */
+static bool read_state(const struct workload *workload, struct kvs_db *db, struct io_mem *mem, uint8_t state[KEYS])
 {
     for (int i = 0; i < KEYS; i++) {
         size_t size = 0;
         bool found = false;
         state[i] = 0;
         struct kvs_status status = kvs_get_into(db, &state[i], &size, &found, slice_of_text(keys[i]), 1, NULL);
+        if (!kvs_ok(status) && io_mem_has_crashed(mem))
+            return false;
         if (!kvs_ok(status) || (found && size != 1))
             fail(workload, "a read failed:", kvs_ok(status) ? "size" : kvs_status_text(status));
     }
+    return true;
 }
 
 static bool is_allowed(const struct workload *workload, const uint8_t state[KEYS])
@@ -195,8 +199,7 @@ static void open_end(const struct workload *workload, struct io_mem *mem, const 
     struct kvs_status status = open_on(&db, io_mem_as_io(mem));
     if (!kvs_ok(status))
         fail(workload, end, kvs_status_text(status));
-    read_state(workload, db, state);
-    if (!is_allowed(workload, state))
+    if (!read_state(workload, db, mem, state) || !is_allowed(workload, state))
         fail(workload, end, "is in a state that it may not be in");
     if (shown != NULL && memcmp(shown, state, sizeof state) != 0)
         fail(workload, end, "is not in the state that was shown before");
@@ -215,9 +218,7 @@ static bool recover_until_crash(const struct workload *workload, struct io_mem *
     struct kvs_status status = open_on(&db, io_fault_as_io(fault));
     *is_shown = kvs_ok(status);
     if (*is_shown) {
-        *is_shown = !io_mem_has_crashed(mem);
-        if (*is_shown)
-            read_state(workload, db, shown);
+        *is_shown = !io_mem_has_crashed(mem) && read_state(workload, db, mem, shown);
         status = kvs_close(db);
     }
     io_fault_free(fault);
