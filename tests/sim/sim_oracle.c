@@ -190,7 +190,8 @@ void oracle_see(struct sim *sim, uint64_t first, const struct model_change *chan
 void oracle_acknowledge(struct sim *sim, uint64_t sequence, bool is_durable)
 {
     struct oracle *oracle = &sim->oracle;
-    oracle_note_published(sim, kvs_published_sequence(sim->db));
+    if (sim->db != NULL) /* else it was closed just now */
+        oracle_note_published(sim, kvs_published_sequence(sim->db));
     if (sequence >= oracle->next_first)
         sim_fail(sim, "%llu is acknowledged, but no log holds more than %llu", (number)sequence,
                  (number)oracle->next_first - 1);

@@ -200,9 +200,11 @@ static bool close_database(struct sim *sim)
     note_promises(sim);
     bool may_fail = sim_may_fail(sim);
     uint64_t applied = kvs_applied_sequence(sim->db), begun_ns = sim_now_ns(sim);
+    oracle_note_published(sim, kvs_published_sequence(sim->db));
     sim->is_closing = true;
     struct kvs_status status = kvs_close(sim->db);
     sim->is_closing = false;
+    sim->db = NULL;
     sim_note(sim, "close -> %s", status_code_name(status.code));
     bool is_clean = sim_accept(sim, "main", "close", begun_ns, status);
     if (status.code == KVS_BUSY)
@@ -213,7 +215,6 @@ static bool close_database(struct sim *sim)
         sim_fail(sim, "a batch was applied and is in no log after a clean close");
     if (is_clean && sim->is_adopted)
         oracle_acknowledge(sim, applied, true);
-    sim->db = NULL;
     return is_clean;
 }
 
