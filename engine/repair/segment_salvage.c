@@ -217,7 +217,8 @@ static struct kvs_status finish(struct search *search)
                         : knows_end && search->start == end && search->report->finding_count == search->first_finding;
     if (is_whole)
         return search->meta == NULL ? status_ok() : note_no_loss(search);
-    if (search->start < end) {
+    /* Where the file was cut between two blocks, nothing but what is missing tells of it. */
+    if (search->start < end || search->report->finding_count == search->first_finding) {
         struct kvs_slice last = search->meta == NULL ? slice_of(NULL, 0) : search->meta->largest.user;
         STATUS_RETURN_IF_ERROR(note_hole(search, end, last));
     }

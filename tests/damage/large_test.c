@@ -20,6 +20,8 @@
 
 #define FOLDER "/db"
 
+enum { WHAT_BYTES = 256 };
+
 enum { KEYS = 8000, ROUNDS = 3, KEY_BYTES = 16, VALUE_BYTES = 128, QUICK_DAMAGES = 20, FILES_MAX = 256 };
 
 /* As many commits as fit two zeroed pages: at the very end of the last log they look as if they had never been written (README.md, "What no log can tell"). */
@@ -102,8 +104,8 @@ static bool note_file(void *context, const char *path)
     return true;
 }
 
-/* Damage one place of one file; what: out. */
-static void damage_somewhere(struct io_mem *mem, uint64_t *random, char what[128])
+/* Damage one place of one file, and add it to what. */
+static void damage_somewhere(struct io_mem *mem, uint64_t *random, char what[WHAT_BYTES])
 {
     static const char zeros[4096];
     struct names names = {.count = 0};
@@ -114,7 +116,9 @@ static void damage_somewhere(struct io_mem *mem, uint64_t *random, char what[128
     uint64_t at = draw(random, size + (size == 0)); /* a segment that was being begun is empty */
     unsigned kind = size == 0 ? 3 : (unsigned)draw(random, 4);
     size_t run = kind == 1 ? 512 : kind == 2 ? 4096 : 1;
-    snprintf(what, 128, "damage %u at %llu of %s", kind, (unsigned long long)at, path);
+    size_t told = strlen(what);
+    snprintf(what + told, WHAT_BYTES - told, "%sdamage %u at %llu of %s", told == 0 ? "" : ", ", kind,
+             (unsigned long long)at, path);
     if (kind == 3)
         assert_true(io_mem_resize(mem, path, at));
     else if (kind == 0)
@@ -176,7 +180,7 @@ static void repair_and_read(struct io_mem *mem, bool salvages, const char *what)
 /* What was damaged is either noticed by an open or a verification, or is nothing. */
 static void damage_and_repair(struct io_mem *sound, uint64_t seed)
 {
-    char what[128];
+    char what[WHAT_BYTES] = "";
     struct io_mem *mem = io_mem_clone_after_kill(sound);
     assert_non_null(mem);
     damage_somewhere(mem, &seed, what);
