@@ -172,7 +172,8 @@ static struct kvs_status carry_out_in_any_room(struct kvs_db *db, struct version
                                                const struct compaction_job *job)
 {
     struct kvs_status status = carry_out(db, version, job);
-    if (status.code != KVS_NO_SPACE || job->input_bytes > reserve_bytes(db) || has_sealed(db) || !reserve_lend(db))
+    if (status.code != KVS_NO_SPACE || job->input_bytes > reserve_bytes(db) || has_sealed(db) ||
+        !reserve_lend(db, status))
         return status;
     return carry_out(db, version, job);
 }

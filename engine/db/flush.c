@@ -160,7 +160,7 @@ static struct kvs_status flush_work(struct kvs_db *db, const struct flush_work *
 static struct kvs_status flush_in_any_room(struct kvs_db *db, struct flush_work *work)
 {
     struct kvs_status status = flush_work(db, work);
-    if (status.code != KVS_NO_SPACE || !reserve_lend(db))
+    if (status.code != KVS_NO_SPACE || !reserve_lend(db, status))
         return status;
     io_mutex_lock(&db->commit.lock);
     drain_end(&db->commit.drain, 0, io_monotonic_ns(db->io));
@@ -208,7 +208,7 @@ static uint64_t rescue(struct kvs_db *db, bool *is_over)
 {
     uint64_t saved;
     struct kvs_status status = rescue_run(db, &saved);
-    if (status.code == KVS_NO_SPACE && reserve_lend(db))
+    if (status.code == KVS_NO_SPACE && reserve_lend(db, status))
         status = rescue_run(db, &saved);
     *is_over = status_is_ok(status) || !(is_short(status) || status.code == KVS_IO);
     if (!status_is_ok(status))

@@ -7,7 +7,7 @@ static void delete_obsolete_locked(struct kvs_db *db)
         return;
     io_mutex_unlock(&db->commit.lock);
     struct kvs_status status = version_set_delete_obsolete(db->versions);
-    if (status.code == KVS_NO_SPACE && reserve_lend(db)) /* for the edit that lets files go */
+    if (status.code == KVS_NO_SPACE && reserve_lend(db, status)) /* for the edit that lets files go */
         status = version_set_delete_obsolete(db->versions);
     if (!status_is_ok(status))
         db_log(db, KVS_LOG_WARNING, "obsolete files stay for now: %s", status_text(status));

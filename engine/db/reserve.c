@@ -77,8 +77,9 @@ void reserve_settle_locked(struct kvs_db *db)
         move_locked(db, RESERVE_NONE);
 }
 
-bool reserve_lend(struct kvs_db *db)
+bool reserve_lend(struct kvs_db *db, struct kvs_status failure)
 {
+    char text[STATUS_TEXT_BYTES] = "";
     io_mutex_lock(&db->commit.lock);
     bool is_held = db->workers.reserve == RESERVE_HELD;
     if (is_held)
@@ -86,7 +87,9 @@ bool reserve_lend(struct kvs_db *db)
     io_mutex_unlock(&db->commit.lock);
     if (!is_held)
         return false;
+    status_save_text(failure, text);
     if (!status_is_ok(unlink_file(db))) {
+        (void)status_restore_text(failure, text);
         io_mutex_lock(&db->commit.lock);
         reserve_settle_locked(db); /* if upkeep has not: no flush may be to come */
         io_mutex_unlock(&db->commit.lock);

@@ -16,6 +16,8 @@
 #ifndef KVS_DB_RESERVE_H
 #define KVS_DB_RESERVE_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,8 +37,9 @@ uint64_t reserve_bytes(const struct kvs_db *db);
 /* Make it, if the disk has the room. Upkeep, with none held. */
 void reserve_make(struct kvs_db *db);
 
-/* Give it up, for a call that failed with NO_SPACE; false: there was none, and the call would fail again. No lock held. */
-bool reserve_lend(struct kvs_db *db);
+/* Give it up, for a call that failed with NO_SPACE; false: there was none, and the call would fail again; failure, if it is one, then still has its sentence. No
+ * lock held. */
+bool reserve_lend(struct kvs_db *db, struct kvs_status failure);
 
 /* What it was lent for is over. Commit lock. */
 void reserve_settle_locked(struct kvs_db *db);

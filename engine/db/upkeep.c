@@ -51,10 +51,10 @@ static bool is_short_of_room_locked(const struct kvs_db *db)
 }
 
 /* Give up the reserve; false: there is none, or nothing to go on with. Drops the lock meanwhile. */
-static bool lend_locked(struct kvs_db *db)
+static bool lend_locked(struct kvs_db *db, struct kvs_status failure)
 {
     io_mutex_unlock(&db->commit.lock);
-    bool is_lent = reserve_lend(db);
+    bool is_lent = reserve_lend(db, failure);
     io_mutex_lock(&db->commit.lock);
     return is_lent && !commit_has_failed_locked(&db->commit);
 }
@@ -64,7 +64,7 @@ static void look_at_reserve_locked(struct kvs_db *db)
 {
     const struct commit *commit = &db->commit;
     if (commit->full_until_ns != 0)
-        (void)lend_locked(db);
+        (void)lend_locked(db, status_ok());
     else if (commit->sealed_count == 0)
         reserve_settle_locked(db);
 }
@@ -275,7 +275,7 @@ static bool seal_early_locked(struct upkeep *upkeep)
     if (commit->upkeep_full.status.code != KVS_NO_SPACE || !is_waited_for || commit->sealed_count != 0 ||
         memtable_count(commit->memtable) == 0)
         return false;
-    if (commit->prepared.log == NULL && (!lend_locked(db) || !prepare_locked(upkeep)))
+    if (commit->prepared.log == NULL && (!lend_locked(db, status_ok()) || !prepare_locked(upkeep)))
         return false;
     if (commit_has_failed_locked(commit) || !rotate_locked(commit))
         return false;
@@ -405,7 +405,7 @@ static bool list_logs_locked(struct upkeep *upkeep)
     if (!has_log_edit_locked(&upkeep->db->commit))
         return true;
     struct kvs_status status = install_log_edit_locked(upkeep->db);
-    if (status.code == KVS_NO_SPACE && lend_locked(upkeep->db))
+    if (status.code == KVS_NO_SPACE && lend_locked(upkeep->db, status))
         status = install_log_edit_locked(upkeep->db);
     note_room_locked(upkeep, status);
     return status_is_ok(status);

@@ -69,7 +69,8 @@ struct kvs_options {
     int compression_level;            /* 1..19, default 1: higher levels cost CPU in compaction only */
     uint64_t
         memtable_bytes; /* 0 (default): derived from memory_bytes; else 4 KiB..1 GiB. Smaller ones flush more often, for tests */
-    uint32_t block_bytes;         /* target size of a data block before compression: 256..1 MiB, default 4096 */
+    uint32_t
+        block_bytes; /* target size of a data block in memory, from 4096 on with its header: 256..1 MiB, default 4096 */
     uint64_t segment_bytes;       /* target size of a segment file: 4 KiB..4 GiB, default 64 MiB */
     uint64_t level_base_bytes;    /* smallest size at which a sorted level is worth having: 4 KiB.., default 256 MiB */
     uint32_t filter_bits_per_key; /* 0 (no filters)..30, default 10: about 1 % of absent keys then cost a block read */

@@ -426,7 +426,9 @@ static void compact_without_unlink(void *argument)
     io_fault_add(machine->fault,
                  &(struct io_fault_rule){
                      .call = IO_CALL_UNLINK, .nth = 1, .for_good = true, .sys_errno = EIO, .name_part = "RESERVE"});
-    assert_int_equal(kvs_compact(db).code, KVS_NO_SPACE);
+    struct kvs_status status = kvs_compact(db);
+    assert_int_equal(status.code, KVS_NO_SPACE);
+    assert_non_null(strstr(kvs_status_text(status), ".seg")); /* it says what had no room */
     assert_int_equal(io_fault_fired_count(machine->fault), 1);
     io_fault_clear(machine->fault);
     set_capacity(machine, ROOMY_BYTES);
