@@ -10,7 +10,6 @@ enum { SECTOR_BYTES = 512, SECOND_MS = 1000 };
 /* A clone being made.
  *
  * killed     the page cache is kept: everything live is cloned as live, what is pending stays pending
- * durable    of the file being cut, as it was before any of its changes
  * chosen     where not NULL, its bits decide in turn what a coin would
  * last_tick  IO_MEM_KEEP_PREFIX: changes up to here were under way in order, the one of this tick in part */
 struct cut {
@@ -19,7 +18,6 @@ struct cut {
     struct io_seed seed;
     enum io_mem_keep keep;
     bool killed;
-    const struct mem_bytes *durable;
     struct io_mem_choice *chosen;
     uint64_t last_tick;
 };
@@ -81,16 +79,7 @@ static int keep_front(struct cut *cut, const struct mem_change *change, struct m
     return write_part(change, bytes, change->offset, (size_t)(boundary - change->offset));
 }
 
-/* Whether a part of a write says what is durable there. */
-static bool is_as_durable(const struct cut *cut, const struct mem_change *change, uint64_t at, size_t size)
-{
-    uint8_t found[SECTOR_BYTES];
-    return mem_bytes_read(cut->durable, found, size, at) == size &&
-           memcmp(found, change->data + (at - change->offset), size) == 0;
-}
-
-/* A write with nonsense in one of its sectors. Durable bytes beside the write are not harmed: a sector is written whole. Nor, then, are durable bytes that are written again
- * as they are. */
+/* A write with nonsense in one of its sectors. Bytes beside the write, durable perhaps, are not harmed: a sector is written whole. */
 static int keep_with_garbage(struct cut *cut, const struct mem_change *change, struct mem_bytes *bytes)
 {
     int error = mem_change_apply(change, bytes);
@@ -103,10 +92,7 @@ static int keep_with_garbage(struct cut *cut, const struct mem_change *change, s
         uint64_t word = io_seed_next(&cut->seed);
         memcpy(garbage + index, &word, sizeof word);
     }
-    size_t size = unit_rest(change, at, SECTOR_BYTES);
-    if (is_as_durable(cut, change, at, size))
-        return 0;
-    return mem_bytes_write(bytes, garbage, size, at) ? 0 : ENOMEM;
+    return mem_bytes_write(bytes, garbage, unit_rest(change, at, SECTOR_BYTES), at) ? 0 : ENOMEM;
 }
 
 /* One unsynced change, of which the policy may keep a part. */
@@ -173,7 +159,6 @@ static int cut_file(struct cut *cut, const struct mem_inode *from, struct mem_in
     if (!mem_bytes_share(&to->durable, &from->durable))
         return ENOMEM;
     int error = 0;
-    cut->durable = &from->durable;
     if (keep == IO_MEM_KEEP_SUFFIX)
         error = keep_suffix(cut, from, &to->durable);
     else

@@ -305,26 +305,6 @@ static void cut_garbage_harms_unsynced_bytes_only(void **state)
     assert_true(seen_garbage);
 }
 
-/* Recovery on a full disk, which writes the last records again where they are, would be accused of what no disk does; or, if it wrote anything else there, not be. */
-static void cut_garbage_spares_durable_bytes_written_again(void **state)
-{
-    bool seen_garbage = false;
-    create_durable_file(io_mem_as_io(*state), "/", "a", "0123456789");
-    create_durable_file(io_mem_as_io(*state), "/", "b", "0123456789");
-    struct io_file *same = open_file(io_mem_as_io(*state), "a", IO_OPEN_WRITE);
-    struct io_file *other = open_file(io_mem_as_io(*state), "b", IO_OPEN_WRITE);
-    assert_ok(io_file_write(same, "4567", 4, 4));
-    assert_ok(io_file_write(other, "4568", 4, 4));
-    io_file_close(same);
-    io_file_close(other);
-    for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
-        assert_true(survives_with(*state, seed, IO_MEM_KEEP_GARBAGE, "a", "0123456789"));
-        seen_garbage = seen_garbage || (!survives_with(*state, seed, IO_MEM_KEEP_GARBAGE, "b", "0123456789") &&
-                                        !survives_with(*state, seed, IO_MEM_KEEP_GARBAGE, "b", "0123456889"));
-    }
-    assert_true(seen_garbage);
-}
-
 /* A preallocated or truncated log would have a size that no sync gave it. */
 static void cut_unsynced_sizes_lost(void **state)
 {
@@ -560,7 +540,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(cut_torn_write_by_sector_and_by_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_zeros_keep_size_and_lose_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_garbage_harms_unsynced_bytes_only, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(cut_garbage_spares_durable_bytes_written_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_unsynced_sizes_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_after_failed_sync_loses_bytes_that_a_retry_covered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cut_kill_keeps_page_cache_still_unsynced, set_up, tear_down),
